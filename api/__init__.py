@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: parse, hand over, shape the answer."""

@@ -1,0 +1,1 @@
+"""The commands of Daybook and the ports through which they reach the outside world. No vendor is imported here."""

@@ -1,0 +1,146 @@
+"""What a use case sees and what it answers. A use case is a pure function ``(view, command, actor, now)``.
+
+It may be run again at any time: when a stream is not in memory yet, when another process was faster. So it
+touches nothing but the view.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from domain import account, appointment, location, organization, resource, resource_day, service
+from domain.account import Account, Customer, SignInName
+from domain.appointment import Appointment
+from domain.fact import Fact
+from domain.location import Location
+from domain.organization import Directory, Organization
+from domain.permissions import Actor
+from domain.refusals import AlreadyExists, NotFound, VersionMismatch
+from domain.resource import Resource
+from domain.resource_day import ResourceDay
+from domain.service import Service
+
+State = (
+    Organization
+    | Directory
+    | Location
+    | Account
+    | SignInName
+    | Customer
+    | Resource
+    | ResourceDay
+    | Service
+    | Appointment
+)
+Owned = Organization | Location | Account | Customer | Resource | Service | Appointment
+"""States that belong to an organization and are known by their id."""
+
+S = TypeVar("S", bound=State)
+O = TypeVar("O", bound=Owned)  # noqa: E741
+
+EVOLVE: dict[str, Callable[..., State]] = {
+    "organization": organization.evolve,
+    "directory": organization.evolve_directory,
+    "location": location.evolve,
+    "account": account.evolve,
+    "sign_in_name": account.evolve_sign_in_name,
+    "customer": account.evolve_customer,
+    "resource": resource.evolve,
+    "resource_day": resource_day.evolve,
+    "service": service.evolve,
+    "appointment": appointment.evolve,
+}
+"""How each kind of stream evolves, by the first word of its facts' topics."""
+
+
+def evolved(state: State | None, fact: Fact) -> State:
+    """The state after ``fact``, whatever kind of stream it is on."""
+    return EVOLVE[fact.TOPIC.partition(".")[0]](state, fact)
+
+
+class NotLoaded(Exception):  # noqa: N818  a request to the writer, not an error
+    """The view needs streams that are not in memory; the writer loads them and runs the use case again."""
+
+    def __init__(self, stream_ids: Sequence[UUID]) -> None:
+        super().__init__(*stream_ids)
+        self.stream_ids = stream_ids
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream as folded so far: version 0 and no state if it does not exist."""
+
+    version: int = 0
+    state: State | None = None
+
+
+class Streams(Protocol):
+    """Where a view finds streams; ``None`` for one that is not in memory."""
+
+    def get(self, stream_id: UUID) -> Stream | None: ...
+
+
+@dataclass(slots=True)
+class View:
+    """One use case's window on the journal. It remembers which streams were read."""
+
+    streams: Streams
+    read: set[UUID] = field(default_factory=set)
+
+    def get(self, kind: type[S], stream_id: UUID) -> S | None:
+        """The stream's state, None if it does not exist. Raises ``NotLoaded``."""
+        return self.get_all(kind, (stream_id,))[0]
+
+    def get_all(self, kind: type[S], stream_ids: Sequence[UUID]) -> list[S | None]:
+        """Several at once, so that what is missing is loaded in one round trip."""
+        found = [self.streams.get(stream_id) for stream_id in stream_ids]
+        missing = [stream_id for stream_id, stream in zip(stream_ids, found, strict=True) if stream is None]
+        if missing:
+            raise NotLoaded(missing)
+        self.read.update(stream_ids)
+        states: list[S | None] = []
+        for stream in found:
+            assert stream
+            # A stream of another kind under this id is, for the asker, no such object.
+            states.append(stream.state if isinstance(stream.state, kind) else None)
+        return states
+
+    def require(self, kind: type[O], stream_id: UUID, actor: Actor) -> O:
+        """The object, if it exists in the actor's organization. Raises ``NotFound``, ``NotLoaded``."""
+        state = self.get(kind, stream_id)
+        if state is None or state.organization_id != actor.organization_id:
+            raise NotFound(kind.__name__.lower(), stream_id)
+        return state
+
+    def ensure_new(self, kind: type[State], stream_id: UUID) -> None:
+        """Raises ``AlreadyExists``: the id was used by an earlier command."""
+        self.get(kind, stream_id)
+        if self.version(stream_id):
+            raise AlreadyExists(kind.__name__.lower(), stream_id)
+
+    def version(self, stream_id: UUID) -> int:
+        """The version of a stream that was read before."""
+        stream = self.streams.get(stream_id)
+        assert stream_id in self.read
+        assert stream
+        return stream.version
+
+    def ensure_version(self, stream_id: UUID, expected: int | None) -> None:
+        """Raises ``VersionMismatch`` unless the client saw the present version; None: it did not say."""
+        current = self.version(stream_id)
+        if expected is not None and expected != current:
+            raise VersionMismatch(stream_id, expected, current)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Facts by stream, in order, and the answer: plain values, no personal data."""
+
+    facts: Sequence[tuple[UUID, Fact]]
+    answer: object
+
+
+UseCase = Callable[[View, "C", Actor, datetime], Decision]
+C = TypeVar("C")

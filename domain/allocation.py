@@ -1,0 +1,97 @@
+"""Which resources a visit takes: for each requirement the first that is open and free."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from domain.appointment import Allotment
+from domain.interval import Interval
+from domain.refusals import NothingOffersThis, OutsideWorkingHours, Refusal, ResourceClosed, SlotTaken
+from domain.resource import Resource
+from domain.resource_day import Claim, ResourceDay, SlotClaimed, claim, page_id
+from domain.service import Requirement, Service
+from domain.wall_clock import local_days
+
+Pages = Mapping[UUID, ResourceDay | None]
+"""Diary pages by stream id; None is a blank page."""
+
+_HOPE = (SlotTaken, ResourceClosed, OutsideWorkingHours)
+"""Of several candidates' refusals the one that says most is answered: taken means that it was open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """``claims`` by the stream id of their diary page."""
+
+    allotments: tuple[Allotment, ...]
+    claims: tuple[tuple[UUID, SlotClaimed], ...]
+
+
+def pages_touched(resource: Resource, wanted: Interval) -> list[tuple[UUID, date, Interval]]:
+    """The diary pages that ``wanted`` lies on: stream id, local date, and the part of it on that date."""
+    return [(page_id(resource.id, day), day, part) for day, part in local_days(wanted, resource.zone)]
+
+
+def allocate(
+    service: Service,
+    candidates: Sequence[Sequence[Resource]],
+    pages: Pages,
+    *,
+    appointment_id: UUID,
+    start: datetime,
+    until: datetime | None,
+    now: datetime,
+) -> Allocation:
+    """Claims for every requirement, or the refusal of the first requirement that nobody can meet.
+
+    ``candidates`` holds, for each requirement in order, the resources that suit it, best first. No
+    resource serves two requirements.
+    """
+    wanted = service.claim(start)
+    allotments: list[Allotment] = []
+    claims: list[tuple[UUID, SlotClaimed]] = []
+    for requirement, suitable in zip(service.terms.requirements, candidates, strict=True):
+        taken = {allotment.resource_id for allotment in allotments}
+        refusals: list[Refusal] = []
+        for resource in suitable:
+            if resource.id in taken:
+                continue
+            try:
+                service.ensure_on_grid(start, resource.zone)
+                claimed = _claims(resource, requirement, pages, wanted, appointment_id, until, now)
+            except Refusal as refusal:
+                refusals.append(refusal)
+                continue
+            allotments.append(Allotment(resource.id, requirement.quantity))
+            claims.extend(claimed)
+            break
+        else:
+            raise _most_hopeful(refusals) or NothingOffersThis(service.id, requirement.kind)
+    return Allocation(tuple(allotments), tuple(claims))
+
+
+def _claims(
+    resource: Resource,
+    requirement: Requirement,
+    pages: Pages,
+    wanted: Interval,
+    appointment_id: UUID,
+    until: datetime | None,
+    now: datetime,
+) -> list[tuple[UUID, SlotClaimed]]:
+    resource.ensure_open(wanted)
+    claimed = []
+    for stream_id, day, part in pages_touched(resource, wanted):
+        page = pages[stream_id] or ResourceDay(resource_id=resource.id, day=day)
+        ask = Claim(appointment_id, part, requirement.quantity, until)
+        claimed.append((stream_id, claim(page, ask, capacity=resource.capacity, now=now)))
+    return claimed
+
+
+def _most_hopeful(refusals: Sequence[Refusal]) -> Refusal | None:
+    for kind in _HOPE:
+        for refusal in refusals:
+            if isinstance(refusal, kind):
+                return refusal
+    return refusals[0] if refusals else None

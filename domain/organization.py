@@ -1,0 +1,79 @@
+"""The tenant, its places, and the directory of its resources."""
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+from uuid import UUID, uuid5
+
+from domain.fact import Fact, fact
+
+
+@fact("organization.registered.v1")
+class OrganizationRegistered(Fact):
+    organization_id: UUID
+    name: str
+    time_zone: str
+
+
+@fact("organization.renamed.v1")
+class OrganizationRenamed(Fact):
+    organization_id: UUID
+    name: str
+
+
+OrganizationFact = OrganizationRegistered | OrganizationRenamed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """A tenant. Every stream, row, message and token belongs to exactly one."""
+
+    id: UUID
+    organization_id: UUID
+    name: str
+    time_zone: str
+
+
+def evolve(state: Organization | None, happened: OrganizationFact) -> Organization:
+    match happened:
+        case OrganizationRegistered():
+            own = happened.organization_id
+            return Organization(id=own, organization_id=own, name=happened.name, time_zone=happened.time_zone)
+        case OrganizationRenamed():
+            assert state
+            return replace(state, name=happened.name)
+        case _:
+            assert_never(happened)
+
+
+@fact("directory.resource_listed.v1")
+class ResourceListed(Fact):
+    resource_id: UUID
+    kind: str
+
+
+DirectoryFact = ResourceListed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """The resources of an organization in the order in which they were added.
+
+    A booking that wants "any room" reads it, so a decision notices a room that is added meanwhile.
+    """
+
+    listed: tuple[tuple[UUID, str], ...] = ()
+
+    def of_kind(self, kind: str) -> tuple[UUID, ...]:
+        return tuple(resource_id for resource_id, its_kind in self.listed if its_kind == kind)
+
+
+def directory_id(organization_id: UUID) -> UUID:
+    return uuid5(organization_id, "directory")
+
+
+def evolve_directory(state: Directory | None, happened: DirectoryFact) -> Directory:
+    match happened:
+        case ResourceListed():
+            return Directory(listed=(*(state.listed if state else ()), (happened.resource_id, happened.kind)))
+        case _:
+            assert_never(happened)

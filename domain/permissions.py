@@ -1,0 +1,82 @@
+"""Who may do what: one table of operation × role × relation, and the rule that reads it."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from uuid import UUID
+
+from domain.account import Role
+from domain.refusals import Forbidden
+
+
+class Reach(IntEnum):
+    """How far a role reaches: nothing, what is its own, or all of its organization."""
+
+    NONE = 0
+    OWN = 1
+    ALL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who issues a command. ``subject_id`` is the person; a customer's own appointments carry it."""
+
+    account_id: UUID
+    organization_id: UUID
+    subject_id: UUID
+    role: Role
+
+
+_OWNER_MANAGER = {Role.OWNER: Reach.ALL, Role.MANAGER: Reach.ALL}
+_FRONT_DESK = {**_OWNER_MANAGER, Role.STAFF: Reach.ALL}
+_READERS = {**_FRONT_DESK, Role.AUDITOR: Reach.ALL}
+_EVERYONE = {**_READERS, Role.CUSTOMER: Reach.ALL}
+
+PERMISSIONS: dict[str, dict[Role, Reach]] = {
+    "organization.read": _EVERYONE,
+    "organization.change": {Role.OWNER: Reach.ALL},
+    "account.create": _OWNER_MANAGER,
+    "account.read": {**_OWNER_MANAGER, Role.AUDITOR: Reach.ALL, Role.STAFF: Reach.OWN, Role.CUSTOMER: Reach.OWN},
+    "customer.create": _FRONT_DESK,
+    "customer.change": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
+    "customer.read": {**_READERS, Role.CUSTOMER: Reach.OWN},
+    "location.create": _OWNER_MANAGER,
+    "location.change": _OWNER_MANAGER,
+    "location.read": _EVERYONE,
+    "resource.create": _OWNER_MANAGER,
+    "resource.change": _OWNER_MANAGER,
+    "resource.read": _EVERYONE,
+    "closure.create": _OWNER_MANAGER,
+    "closure.read": _READERS,
+    "calendar.read": _READERS,
+    "service.create": _OWNER_MANAGER,
+    "service.change": _OWNER_MANAGER,
+    "service.read": _EVERYONE,
+    "slots.read": _EVERYONE,
+    "appointment.book": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
+    "appointment.confirm": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
+    "appointment.reschedule": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
+    "appointment.cancel": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
+    "appointment.check_in": _FRONT_DESK,
+    "appointment.fulfil": _FRONT_DESK,
+    "appointment.no_show": _FRONT_DESK,
+    "appointment.lapse": {Role.SERVICE: Reach.ALL},
+    "appointment.read": {**_READERS, Role.CUSTOMER: Reach.OWN},
+    "appointment.history": {**_READERS, Role.CUSTOMER: Reach.OWN},
+    "notification.read": _READERS,
+    "audit.read": {Role.OWNER: Reach.ALL, Role.AUDITOR: Reach.ALL},
+}
+
+
+def reach(actor: Actor, operation: str) -> Reach:
+    return PERMISSIONS[operation].get(actor.role, Reach.NONE)
+
+
+def ensure_may(actor: Actor, operation: str, *, subject_id: UUID | None = None) -> None:
+    """Raises ``Forbidden`` unless the role reaches the object; ``subject_id`` is the person that it is about."""
+    match reach(actor, operation):
+        case Reach.ALL:
+            return
+        case Reach.OWN if subject_id == actor.subject_id:
+            return
+        case _:
+            raise Forbidden(operation)

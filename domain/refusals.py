@@ -1,0 +1,153 @@
+"""Every reason to say no, as a type that carries facts. Words and status codes belong to ``api.problems``."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from domain.interval import Interval
+
+
+class Refusal(Exception):  # noqa: N818  a refusal is an answer, not an error
+    """The domain said no. Nothing changed."""
+
+
+@dataclass(eq=False, slots=True)
+class NotFound(Refusal):
+    """No such object in this organization (another organization's object is not found either)."""
+
+    kind: str
+    id: UUID
+
+
+@dataclass(eq=False, slots=True)
+class Forbidden(Refusal):
+    """The actor's role does not allow the operation on this object."""
+
+    operation: str
+
+
+@dataclass(eq=False, slots=True)
+class VersionMismatch(Refusal):
+    """The object is no longer the version that the client saw."""
+
+    id: UUID
+    expected: int
+    current: int
+
+
+@dataclass(eq=False, slots=True)
+class AlreadyExists(Refusal):
+    """An object with this id was made before, by another command."""
+
+    kind: str
+    id: UUID
+
+
+@dataclass(eq=False, slots=True)
+class KeyReused(Refusal):
+    """The idempotency key was used before with another request."""
+
+
+@dataclass(eq=False, slots=True)
+class EmailTaken(Refusal):
+    """The e-mail address already signs in to an account."""
+
+
+@dataclass(eq=False, slots=True)
+class SlotTaken(Refusal):
+    """A claim would exceed the resource's capacity at some minute."""
+
+    resource_id: UUID
+    wanted: Interval
+
+
+@dataclass(eq=False, slots=True)
+class OutsideWorkingHours(Refusal):
+    resource_id: UUID
+    wanted: Interval
+
+
+@dataclass(eq=False, slots=True)
+class ResourceClosed(Refusal):
+    resource_id: UUID
+    closure_id: UUID
+    closed: Interval
+
+
+@dataclass(eq=False, slots=True)
+class NothingOffersThis(Refusal):
+    """No resource of the organization meets a requirement of the service."""
+
+    service_id: UUID
+    kind: str | None
+
+
+@dataclass(eq=False, slots=True)
+class ResourceNotSuitable(Refusal):
+    """A resource that the client asked for is of no use to the service."""
+
+    resource_id: UUID
+    service_id: UUID
+
+
+@dataclass(eq=False, slots=True)
+class TooSoon(Refusal):
+    """The start lies within the service's minimum notice, or in the past."""
+
+    earliest: datetime
+
+
+@dataclass(eq=False, slots=True)
+class TooFarAhead(Refusal):
+    latest: datetime
+
+
+@dataclass(eq=False, slots=True)
+class OffGrid(Refusal):
+    """The start is not on the service's slot grid: every ``slot_step_min`` minutes from local midnight."""
+
+    slot_step_min: int
+
+
+@dataclass(eq=False, slots=True)
+class NotInThatState(Refusal):
+    """The transition does not exist from the appointment's present status."""
+
+    id: UUID
+    status: str
+    operation: str
+
+
+@dataclass(eq=False, slots=True)
+class HoldLapsed(Refusal):
+    id: UUID
+    lapsed_at: datetime
+
+
+@dataclass(eq=False, slots=True)
+class CancelledTooLate(Refusal):
+    """The cancellation notice of the service had begun."""
+
+    deadline: datetime
+
+
+@dataclass(eq=False, slots=True)
+class TooEarly(Refusal):
+    """The transition opens later: a check-in shortly before the visit, a no-show after a grace period."""
+
+    opens_at: datetime
+
+
+@dataclass(eq=False, slots=True)
+class HoursOverlap(Refusal):
+    """Two working-hour spans of one day overlap."""
+
+    day: str | date
+
+
+@dataclass(eq=False, slots=True)
+class InvalidValue(Refusal):
+    """A value that no object of this kind can have; ``field`` is its name in the contract."""
+
+    field: str
+    reason: str

@@ -1,0 +1,119 @@
+"""The diary page of one resource on one local date: the consistency boundary of conflicts."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import assert_never
+from uuid import UUID, uuid5
+
+from domain.fact import Fact, fact
+from domain.interval import Interval
+from domain.refusals import SlotTaken
+
+
+@fact("resource_day.slot_claimed.v1")
+class SlotClaimed(Fact):
+    """``claim`` includes buffers and is clipped to the local date, so the pages of a claim add up to it.
+
+    ``until`` is a hold's deadline; a claim past it blocks no one. Claimed again by the same
+    appointment, the new claim replaces the old.
+    """
+
+    resource_id: UUID
+    day: date
+    appointment_id: UUID
+    claim: Interval
+    quantity: int
+    until: datetime | None = None
+
+
+@fact("resource_day.claim_released.v1")
+class ClaimReleased(Fact):
+    resource_id: UUID
+    day: date
+    appointment_id: UUID
+    claim: Interval
+    quantity: int
+
+
+ResourceDayFact = SlotClaimed | ClaimReleased
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    appointment_id: UUID
+    interval: Interval
+    quantity: int
+    until: datetime | None
+
+    def blocks_at(self, now: datetime) -> bool:
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceDay:
+    resource_id: UUID
+    day: date
+    claims: tuple[Claim, ...] = ()
+
+    def peak_quantity(self, wanted: Interval, *, now: datetime, besides: UUID | None = None) -> int:
+        """The greatest quantity claimed at any one minute of ``wanted``, ``besides`` one appointment's own."""
+        steps: list[tuple[datetime, int]] = []
+        for claim in self.claims:
+            if claim.appointment_id != besides and claim.interval.overlaps(wanted) and claim.blocks_at(now):
+                steps.append((claim.interval.start, claim.quantity))
+                steps.append((claim.interval.end, -claim.quantity))
+        level = peak = 0
+        for _, change in sorted(steps):  # at one instant a release (negative) sorts before a claim: half-open
+            level += change
+            peak = max(peak, level)
+        return peak
+
+    def claim_of(self, appointment_id: UUID) -> Claim | None:
+        return next((claim for claim in self.claims if claim.appointment_id == appointment_id), None)
+
+
+def page_id(resource_id: UUID, day: date) -> UUID:
+    """The stream id of a diary page."""
+    return uuid5(resource_id, day.isoformat())
+
+
+def claim(page: ResourceDay, wanted: Claim, *, capacity: int, now: datetime) -> SlotClaimed:
+    """Raises ``SlotTaken`` if ``wanted`` would exceed ``capacity`` at any minute."""
+    peak = page.peak_quantity(wanted.interval, now=now, besides=wanted.appointment_id)
+    if peak + wanted.quantity > capacity:
+        raise SlotTaken(page.resource_id, wanted.interval)
+    return SlotClaimed(
+        resource_id=page.resource_id,
+        day=page.day,
+        appointment_id=wanted.appointment_id,
+        claim=wanted.interval,
+        quantity=wanted.quantity,
+        until=wanted.until,
+    )
+
+
+def release(page: ResourceDay, appointment_id: UUID) -> ClaimReleased | None:
+    """The release of an appointment's claim on this page; None where it has none."""
+    held = page.claim_of(appointment_id)
+    if held is None:
+        return None
+    return ClaimReleased(
+        resource_id=page.resource_id,
+        day=page.day,
+        appointment_id=appointment_id,
+        claim=held.interval,
+        quantity=held.quantity,
+    )
+
+
+def evolve(state: ResourceDay | None, happened: ResourceDayFact) -> ResourceDay:
+    before = state.claims if state else ()
+    others = tuple(c for c in before if c.appointment_id != happened.appointment_id)
+    match happened:
+        case SlotClaimed():
+            new = Claim(happened.appointment_id, happened.claim, happened.quantity, happened.until)
+            return ResourceDay(resource_id=happened.resource_id, day=happened.day, claims=(*others, new))
+        case ClaimReleased():
+            return ResourceDay(resource_id=happened.resource_id, day=happened.day, claims=others)
+        case _:
+            assert_never(happened)

@@ -1,0 +1,135 @@
+"""What can be booked: duration, buffers, notice, horizon, slot grid, requirements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from domain.fact import Fact, fact
+from domain.interval import Interval
+from domain.refusals import InvalidValue, OffGrid, TooFarAhead, TooSoon
+from domain.wall_clock import minute_of_day
+
+DURATION_MAX_MIN = 7 * 24 * 60
+BUFFER_MAX_MIN = 24 * 60
+NOTICE_MAX_MIN = 366 * 24 * 60
+ADVANCE_MAX_DAYS = 3 * 366
+REQUIREMENTS_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """``quantity`` units of one resource: of ``resource_id``, or of any one of ``kind``. Exactly one is set."""
+
+    resource_id: UUID | None = None
+    kind: str | None = None
+    quantity: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """``amount`` in minor units of the ISO 4217 ``currency``."""
+
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a service promises and asks for; durations in minutes."""
+
+    name: str
+    duration_min: int
+    requirements: tuple[Requirement, ...]
+    buffer_before_min: int = 0
+    buffer_after_min: int = 0
+    slot_step_min: int = 15
+    min_notice_min: int = 0
+    max_advance_days: int = 365
+    cancellation_notice_min: int = 0
+    price: Price | None = None
+
+
+@fact("service.offered.v1")
+class ServiceOffered(Fact):
+    service_id: UUID
+    organization_id: UUID
+    terms: Terms
+
+
+@fact("service.terms_changed.v1")
+class ServiceTermsChanged(Fact):
+    service_id: UUID
+    terms: Terms
+
+
+ServiceFact = ServiceOffered | ServiceTermsChanged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    id: UUID
+    organization_id: UUID
+    terms: Terms
+
+    def visit(self, start: datetime) -> Interval:
+        return Interval(start, start + timedelta(minutes=self.terms.duration_min))
+
+    def claim(self, start: datetime) -> Interval:
+        """The visit with its buffers: what it takes of a resource."""
+        return self.visit(start).widened(
+            before=timedelta(minutes=self.terms.buffer_before_min),
+            after=timedelta(minutes=self.terms.buffer_after_min),
+        )
+
+    def ensure_bookable_at(self, start: datetime, *, now: datetime) -> None:
+        """Raises ``TooSoon`` within the minimum notice and ``TooFarAhead`` beyond the horizon."""
+        earliest = now + timedelta(minutes=self.terms.min_notice_min)
+        if start < earliest:
+            raise TooSoon(earliest)
+        latest = now + timedelta(days=self.terms.max_advance_days)
+        if start > latest:
+            raise TooFarAhead(latest)
+
+    def ensure_on_grid(self, start: datetime, zone: ZoneInfo) -> None:
+        """Raises ``OffGrid`` unless the wall clock of ``zone`` shows a multiple of the step since midnight."""
+        if start.second or start.microsecond or minute_of_day(start, zone) % self.terms.slot_step_min:
+            raise OffGrid(self.terms.slot_step_min)
+
+
+def ensure_valid_terms(terms: Terms) -> None:
+    """Raises ``InvalidValue`` for terms under which nothing could be booked."""
+    bounds: Sequence[tuple[str, int, int, int]] = (
+        ("duration_min", terms.duration_min, 1, DURATION_MAX_MIN),
+        ("buffer_before_min", terms.buffer_before_min, 0, BUFFER_MAX_MIN),
+        ("buffer_after_min", terms.buffer_after_min, 0, BUFFER_MAX_MIN),
+        ("slot_step_min", terms.slot_step_min, 1, 24 * 60),
+        ("min_notice_min", terms.min_notice_min, 0, NOTICE_MAX_MIN),
+        ("max_advance_days", terms.max_advance_days, 1, ADVANCE_MAX_DAYS),
+        ("cancellation_notice_min", terms.cancellation_notice_min, 0, NOTICE_MAX_MIN),
+        ("requirements", len(terms.requirements), 1, REQUIREMENTS_MAX),
+    )
+    for field, value, least, most in bounds:
+        if not least <= value <= most:
+            raise InvalidValue(field, f"between {least} and {most}")
+    named = [r.resource_id for r in terms.requirements if r.resource_id]
+    if len(set(named)) != len(named):
+        raise InvalidValue("requirements", "a resource is named once, with its quantity")
+    for requirement in terms.requirements:
+        if (requirement.resource_id is None) == (requirement.kind is None):
+            raise InvalidValue("requirements", "each names either a resource_id or a kind")
+        if requirement.quantity < 1:
+            raise InvalidValue("requirements", "a quantity of at least 1")
+
+
+def evolve(state: Service | None, happened: ServiceFact) -> Service:
+    match happened:
+        case ServiceOffered():
+            return Service(id=happened.service_id, organization_id=happened.organization_id, terms=happened.terms)
+        case ServiceTermsChanged():
+            assert state
+            return Service(id=state.id, organization_id=state.organization_id, terms=happened.terms)
+        case _:
+            assert_never(happened)

@@ -1,0 +1,49 @@
+"""Wall-clock rules and the instants at which they happen (RFC 5545, 3.3.10)."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from domain.interval import Interval
+
+MINUTES_PER_DAY = 24 * 60
+MINUTE = timedelta(minutes=1)
+A_DAY = timedelta(days=1)
+WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+"""RFC 5545 names, in the order of ``date.weekday()``."""
+
+
+def instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
+    """The UTC instant at which the wall clock of ``zone`` shows ``minute`` (0…1440) of ``day``.
+
+    A time that falls in a spring gap is moved forward by the gap; of a repeated autumn hour, the
+    first. 1440 is the midnight that ends the day.
+    """
+    if minute == MINUTES_PER_DAY:
+        day, minute = day + A_DAY, 0
+    wall = datetime.combine(day, time(minute // 60, minute % 60), tzinfo=zone)
+    return wall.astimezone(UTC)
+
+
+def local_day(day: date, zone: ZoneInfo) -> Interval | None:
+    """All instants of one local date; None for a date that the zone skipped (Apia, 2011-12-30)."""
+    start, end = instant(day, 0, zone), instant(day + A_DAY, 0, zone)
+    return Interval(start, end) if start < end else None
+
+
+def local_days(interval: Interval, zone: ZoneInfo) -> Iterator[tuple[date, Interval]]:
+    """The local dates that ``interval`` touches, each with the part of it that lies on that date."""
+    day = interval.start.astimezone(zone).date()
+    last = (interval.end - timedelta(microseconds=1)).astimezone(zone).date()
+    while day <= last:
+        whole = local_day(day, zone)
+        part = interval.clipped_to(whole) if whole else None
+        if part:
+            yield day, part
+        day += A_DAY
+
+
+def minute_of_day(moment: datetime, zone: ZoneInfo) -> int:
+    """What the wall clock shows at ``moment``, in minutes after midnight (seconds dropped)."""
+    local = moment.astimezone(zone)
+    return local.hour * 60 + local.minute
