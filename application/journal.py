@@ -1,6 +1,7 @@
 """The journal as the application sees it: streams of facts with one global order."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -109,6 +110,19 @@ class Journal(Protocol):
         appended, in order. Raises ``JournalUnavailable``; then some later retry finds the receipts if the
         transaction was in fact committed.
         """
+
+    def turn(self) -> AbstractAsyncContextManager["Turn"]:
+        """The journal to oneself until the block ends: for commands that others were faster than.
+
+        Two processes that write the same stream would otherwise starve one another: while one decides, the
+        other appends. Within a turn a stale entry can be decided again and appended before anyone else
+        appends. Leaving the block commits; an exception rolls all of it back.
+        """
+
+
+class Turn(Protocol):
+    async def append(self, entries: Sequence[Entry]) -> Appending:
+        """As ``Journal.append``, but nothing is durable before the turn ends and no one else appends meanwhile."""
 
 
 class JournalReader(Protocol):
