@@ -1,0 +1,251 @@
+"""What an organization offers: places, resources, services. One function per business move."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
+
+from application.decision import Decision, View
+from domain.fact import Fact
+from domain.interval import Interval
+from domain.location import Location, LocationChanged, LocationOpened
+from domain.organization import Directory, Organization, OrganizationRenamed, ResourceListed, directory_id
+from domain.permissions import Actor, ensure_may
+from domain.refusals import InvalidValue, NotFound
+from domain.resource import (
+    CAPACITY_MAX,
+    CLOSURE_MAX,
+    Override,
+    Resource,
+    ResourceAdded,
+    ResourceClosedFor,
+    ResourceDetailsChanged,
+    ResourceReopened,
+    Shift,
+    WorkingHoursSet,
+    ensure_valid_hours,
+)
+from domain.service import Service, ServiceOffered, ServiceTermsChanged, Terms, ensure_valid_terms
+
+ZONES = frozenset(available_timezones())
+"""IANA names, read once: looking a zone up in the file system is nothing to do in a request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameOrganization:
+    name: str
+    if_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLocation:
+    location_id: UUID
+    name: str
+    time_zone: str
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeLocation:
+    location_id: UUID
+    name: str
+    address: str | None
+    if_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddResource:
+    """Its name is in the vault already, under ``resource_id``."""
+
+    resource_id: UUID
+    kind: str
+    time_zone: str
+    location_id: UUID | None = None
+    capacity: int = 1
+    shifts: tuple[Shift, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeResource:
+    """``fields``: the names of what changed in the vault."""
+
+    resource_id: UUID
+    fields: tuple[str, ...]
+    if_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetWorkingHours:
+    resource_id: UUID
+    shifts: tuple[Shift, ...]
+    overrides: tuple[Override, ...] = ()
+    if_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseResource:
+    resource_id: UUID
+    closure_id: UUID
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReopenResource:
+    resource_id: UUID
+    closure_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferService:
+    service_id: UUID
+    terms: Terms = field()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeTerms:
+    service_id: UUID
+    terms: Terms
+    if_version: int | None = None
+
+
+def ensure_zone(name: str) -> None:
+    """Raises ``InvalidValue`` unless ``name`` is an IANA time zone."""
+    if name not in ZONES:
+        raise InvalidValue("time_zone", "an IANA time zone name, such as Europe/Lisbon")
+    ZoneInfo(name)
+
+
+def rename_organization(view: View, command: RenameOrganization, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
+    ensure_may(actor, "organization.change")
+    own = view.require(Organization, actor.organization_id, actor)
+    view.ensure_version(own.id, command.if_version)
+    return _changed(view, own.id, OrganizationRenamed(organization_id=own.id, name=command.name))
+
+
+def open_location(view: View, command: OpenLocation, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
+    ensure_may(actor, "location.create")
+    ensure_zone(command.time_zone)
+    view.ensure_new(Location, command.location_id)
+    opened = LocationOpened(
+        location_id=command.location_id,
+        organization_id=actor.organization_id,
+        name=command.name,
+        time_zone=command.time_zone,
+        address=command.address,
+    )
+    return _changed(view, command.location_id, opened)
+
+
+def change_location(view: View, command: ChangeLocation, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
+    ensure_may(actor, "location.change")
+    view.require(Location, command.location_id, actor)
+    view.ensure_version(command.location_id, command.if_version)
+    changed = LocationChanged(location_id=command.location_id, name=command.name, address=command.address)
+    return _changed(view, command.location_id, changed)
+
+
+def add_resource(view: View, command: AddResource, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
+    """The organization's directory lists it in the same transaction, so bookings by kind see it at once."""
+    ensure_may(actor, "resource.create")
+    ensure_zone(command.time_zone)
+    if not 1 <= command.capacity <= CAPACITY_MAX:
+        raise InvalidValue("capacity", f"between 1 and {CAPACITY_MAX}")
+    ensure_valid_hours(command.shifts)
+    if command.location_id is not None:
+        view.require(Location, command.location_id, actor)
+    view.ensure_new(Resource, command.resource_id)
+    listing = directory_id(actor.organization_id)
+    view.get(Directory, listing)
+    added = ResourceAdded(
+        resource_id=command.resource_id,
+        organization_id=actor.organization_id,
+        kind=command.kind,
+        location_id=command.location_id,
+        time_zone=command.time_zone,
+        capacity=command.capacity,
+        shifts=command.shifts,
+    )
+    listed = ResourceListed(resource_id=command.resource_id, kind=command.kind)
+    return _changed(view, command.resource_id, added, [(listing, listed)])
+
+
+def change_resource(view: View, command: ChangeResource, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
+    ensure_may(actor, "resource.change")
+    view.require(Resource, command.resource_id, actor)
+    view.ensure_version(command.resource_id, command.if_version)
+    changed = ResourceDetailsChanged(resource_id=command.resource_id, fields=command.fields)
+    return _changed(view, command.resource_id, changed)
+
+
+def set_working_hours(view: View, command: SetWorkingHours, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
+    ensure_may(actor, "resource.change")
+    ensure_valid_hours(command.shifts, command.overrides)
+    view.require(Resource, command.resource_id, actor)
+    view.ensure_version(command.resource_id, command.if_version)
+    changed = WorkingHoursSet(resource_id=command.resource_id, shifts=command.shifts, overrides=command.overrides)
+    return _changed(view, command.resource_id, changed)
+
+
+def close_resource(view: View, command: CloseResource, actor: Actor, now: datetime) -> Decision:
+    ensure_may(actor, "closure.create")
+    if not command.start < command.end:
+        raise InvalidValue("end", "after the start")
+    if command.end - command.start > CLOSURE_MAX:
+        raise InvalidValue("end", f"at most {CLOSURE_MAX.days} days after the start")
+    if command.end <= now:
+        raise InvalidValue("end", "in the future: a past closure would change nothing")
+    view.require(Resource, command.resource_id, actor)
+    closed = ResourceClosedFor(
+        resource_id=command.resource_id,
+        closure_id=command.closure_id,
+        closed=Interval(command.start, command.end),
+    )
+    version = view.version(command.resource_id) + 1
+    answer = {
+        "id": command.closure_id,
+        "resource_id": command.resource_id,
+        "start": closed.closed.start,
+        "end": closed.closed.end,
+        "version": version,
+    }
+    return Decision([(command.resource_id, closed)], answer)
+
+
+def reopen_resource(view: View, command: ReopenResource, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
+    ensure_may(actor, "closure.create")
+    resource = view.require(Resource, command.resource_id, actor)
+    if all(closure.id != command.closure_id for closure in resource.closures):
+        raise NotFound("closure", command.closure_id)
+    reopened = ResourceReopened(resource_id=command.resource_id, closure_id=command.closure_id)
+    return _changed(view, command.resource_id, reopened)
+
+
+def offer_service(view: View, command: OfferService, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
+    ensure_may(actor, "service.create")
+    _ensure_terms(view, command.terms, actor)
+    view.ensure_new(Service, command.service_id)
+    offered = ServiceOffered(service_id=command.service_id, organization_id=actor.organization_id, terms=command.terms)
+    return _changed(view, command.service_id, offered)
+
+
+def change_terms(view: View, command: ChangeTerms, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
+    ensure_may(actor, "service.change")
+    _ensure_terms(view, command.terms, actor)
+    view.require(Service, command.service_id, actor)
+    view.ensure_version(command.service_id, command.if_version)
+    return _changed(view, command.service_id, ServiceTermsChanged(service_id=command.service_id, terms=command.terms))
+
+
+def _ensure_terms(view: View, terms: Terms, actor: Actor) -> None:
+    ensure_valid_terms(terms)
+    for requirement in terms.requirements:
+        if requirement.resource_id is not None:
+            resource = view.require(Resource, requirement.resource_id, actor)
+            if requirement.quantity > resource.capacity:
+                raise InvalidValue("requirements", "a quantity within the resource's capacity")
+
+
+def _changed(view: View, stream_id: UUID, fact: Fact, besides: Sequence[tuple[UUID, Fact]] = ()) -> Decision:
+    return Decision([(stream_id, fact), *besides], {"id": stream_id, "version": view.version(stream_id) + 1})

@@ -1,0 +1,276 @@
+"""The group-commit loop: one task per process that decides commands in memory and appends them in batches.
+
+While one batch is being committed the next one gathers; no timer, no threads. A command's latency is one
+or two commits. Decisions are pure, so a command whose reads have changed is simply decided again.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from application.clock import Clock
+from application.decision import Decision, NotLoaded, UseCase, View
+from application.journal import (
+    Appended,
+    Appending,
+    Draft,
+    Entry,
+    Journal,
+    JournalUnavailable,
+    Provenance,
+    Receipt,
+    StaleDecision,
+    Turn,
+)
+from application.stream_cache import Overlay, StreamCache
+from domain.fact import Fact
+from domain.permissions import Actor
+from domain.refusals import KeyReused, Refusal
+
+BATCH_COMMANDS_MAX = 256
+QUEUE_COMMANDS_MAX = 4_096
+DECISION_ATTEMPTS_MAX = 8
+LOADS_MAX = 16
+"""How often a use case may ask for more streams before it is taken for an endless one."""
+
+
+class Busy(Exception):  # noqa: N818
+    """The writer has more to do than it can soon do, or a command could not be settled: try again later."""
+
+
+class InFlight(Exception):  # noqa: N818
+    """The same command is being decided at this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``body`` is JSON; ``position`` that of the command's last fact; ``replayed``: decided before, not now."""
+
+    body: bytes
+    position: int
+    replayed: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    use_case: UseCase[Any]
+    command: object
+    actor: Actor
+    command_id: UUID
+    fingerprint: bytes
+    traceparent: str | None
+    answered: asyncio.Future[Answer]
+
+
+@dataclass(slots=True)
+class _Decided:
+    job: _Job
+    entry: Entry
+    refusal: Refusal | None
+
+
+_Verdict = tuple[_Job, Answer | Exception]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the writer has done, for metrics."""
+
+    commands: int = 0
+    batches: int = 0
+    refusals: int = 0
+    replays: int = 0
+    stale: int = 0
+    turns: int = 0
+
+
+@dataclass(slots=True)
+class Writer:
+    """Decides and appends. ``encode`` makes the JSON of an answer."""
+
+    journal: Journal
+    clock: Clock
+    encode: Callable[[object], bytes]
+    cache: StreamCache = field(default_factory=StreamCache)
+    tally: Tally = field(default_factory=Tally)
+    _queue: asyncio.Queue[_Job] = field(default_factory=lambda: asyncio.Queue(QUEUE_COMMANDS_MAX))
+    _in_flight: set[UUID] = field(default_factory=set)
+
+    async def submit(
+        self,
+        use_case: UseCase[Any],
+        command: object,
+        *,
+        actor: Actor,
+        command_id: UUID,
+        fingerprint: bytes,
+        traceparent: str | None = None,
+    ) -> Answer:
+        """Decide and append one command; returns when it is durable.
+
+        Raises the ``Refusal`` of the use case; ``KeyReused`` if the command id has a receipt with another
+        fingerprint; ``InFlight``; ``Busy`` or ``JournalUnavailable`` if its fate must be asked for again.
+        """
+        if command_id in self._in_flight:
+            raise InFlight
+        answered = asyncio.get_running_loop().create_future()
+        job = _Job(use_case, command, actor, command_id, fingerprint, traceparent, answered)
+        try:
+            self._queue.put_nowait(job)
+        except asyncio.QueueFull:
+            raise Busy from None
+        self._in_flight.add(command_id)
+        answered.add_done_callback(self._leave(command_id))
+        # A client that goes away does not take its command back: it was handed over and will be settled.
+        return await asyncio.shield(answered)
+
+    def _leave(self, command_id: UUID) -> Callable[[asyncio.Future[Answer]], None]:
+        def left(answered: asyncio.Future[Answer]) -> None:
+            self._in_flight.discard(command_id)
+            answered.exception()  # a client that went away does not ask for it
+
+        return left
+
+    async def run(self) -> None:
+        """Settle commands until cancelled."""
+        while True:
+            jobs = [await self._queue.get()]
+            while len(jobs) < BATCH_COMMANDS_MAX and not self._queue.empty():
+                jobs.append(self._queue.get_nowait())
+            await self._settle_or_fail(jobs)
+
+    async def _settle_or_fail(self, jobs: Sequence[_Job]) -> None:
+        try:
+            await self._settle(jobs)
+        except JournalUnavailable as unavailable:
+            # Whether the transaction was committed is unknown, so what is in memory may be behind the
+            # journal or ahead of it. The receipts know; memory starts afresh.
+            self.cache.clear()
+            _announce([(job, unavailable) for job in jobs])
+        except asyncio.CancelledError:
+            _announce([(job, Busy()) for job in jobs])
+            raise
+        except Exception as bug:  # noqa: BLE001  a bug answers its batch and must not stop the writer
+            self.cache.clear()
+            _announce([(job, bug) for job in jobs])
+        self.cache.trim()
+
+    async def _settle(self, jobs: Sequence[_Job]) -> None:
+        self.tally.batches += 1
+        verdicts: list[_Verdict] = []
+        stale = await self._round(self.journal, jobs, verdicts)
+        _announce(verdicts)
+        if not stale:
+            return
+        self.tally.turns += 1
+        verdicts = []
+        async with self.journal.turn() as turn:
+            for _ in range(DECISION_ATTEMPTS_MAX - 1):
+                stale = await self._round(turn, stale, verdicts)
+                if not stale:
+                    break
+        # Only now are the turn's answers durable.
+        _announce([*verdicts, *((job, Busy()) for job in stale)])
+
+    async def _round(self, journal: Journal | Turn, jobs: Sequence[_Job], verdicts: list[_Verdict]) -> list[_Job]:
+        """Decide and append once; adds to ``verdicts`` and returns the commands that must be decided again."""
+        decided = await self._decide(jobs, verdicts)
+        if not decided:
+            return []
+        appending = await journal.append([one.entry for one in decided])
+        for stream_id, recorded in appending.news.items():
+            self.cache.learn(stream_id, recorded)
+        stale: list[_Job] = []
+        for one, outcome in zip(decided, appending.outcomes, strict=True):
+            match outcome:
+                case StaleDecision():
+                    stale.append(one.job)
+                case Receipt():
+                    verdicts.append((one.job, self._replay(one.job, outcome)))
+                case Appended():
+                    verdicts.append((one.job, self._conclude(one, outcome)))
+        self.tally.stale += len(stale)
+        return stale
+
+    async def _decide(self, jobs: Sequence[_Job], verdicts: list[_Verdict]) -> list[_Decided]:
+        """Decide each command on memory; what is missing is loaded for all of them in one round trip."""
+        overlay = Overlay(self.cache)
+        decided: list[_Decided] = []
+        for _ in range(LOADS_MAX):
+            missing: set[UUID] = set()
+            waiting: list[_Job] = []
+            now = self.clock.now()
+            for job in jobs:
+                view = View(overlay)
+                try:
+                    decision = job.use_case(view, job.command, job.actor, now)
+                    decided.append(self._decided(job, decision, view, overlay, now))
+                except NotLoaded as wanted:
+                    missing.update(wanted.stream_ids)
+                    waiting.append(job)
+                except Refusal as refusal:
+                    decided.append(_Decided(job, _entry(job, view, overlay, now), refusal))
+                except Exception as bug:  # noqa: BLE001  it answers its command alone
+                    verdicts.append((job, bug))
+            if not waiting:
+                return decided
+            for stream_id, recorded in (await self.journal.load(tuple(missing))).items():
+                self.cache.learn(stream_id, recorded)
+            jobs = waiting
+        raise RuntimeError(f"a use case asked for more streams {LOADS_MAX} times")
+
+    def _decided(self, job: _Job, decision: Decision, view: View, overlay: Overlay, now: datetime) -> _Decided:
+        by_stream: defaultdict[UUID, list[Fact]] = defaultdict(list)
+        for stream_id, fact in decision.facts:
+            by_stream[stream_id].append(fact)
+        if not by_stream.keys() <= view.read:
+            raise RuntimeError("a use case writes only to streams that it has read")
+        answer = self.encode(decision.answer)
+        entry = _entry(job, view, overlay, now)
+        drafts = tuple(Draft(s, overlay.draft(s, facts), tuple(facts)) for s, facts in by_stream.items())
+        return _Decided(job, replace(entry, drafts=drafts, answer=answer), None)
+
+    def _conclude(self, one: _Decided, outcome: Appended) -> Answer | Exception:
+        if one.refusal is not None:
+            self.tally.refusals += 1
+            return one.refusal
+        self.tally.commands += 1
+        for draft in one.entry.drafts:
+            self.cache.absorb(draft.stream_id, draft.expected_version, draft.facts)
+        assert one.entry.answer is not None
+        return Answer(one.entry.answer, outcome.position, replayed=False)
+
+    def _replay(self, job: _Job, receipt: Receipt) -> Answer | Exception:
+        self.tally.replays += 1
+        if receipt.fingerprint != job.fingerprint:
+            return KeyReused()
+        return Answer(receipt.answer, receipt.position, replayed=True)
+
+
+def _entry(job: _Job, view: View, overlay: Overlay, now: datetime) -> Entry:
+    return Entry(
+        command_id=job.command_id,
+        fingerprint=job.fingerprint,
+        provenance=Provenance(
+            organization_id=job.actor.organization_id,
+            actor_id=job.actor.account_id,
+            at=now,
+            command_id=job.command_id,
+            traceparent=job.traceparent,
+        ),
+        reads={stream_id: overlay.base_version(stream_id) for stream_id in view.read},
+    )
+
+
+def _announce(verdicts: Sequence[_Verdict]) -> None:
+    for job, verdict in verdicts:
+        if job.answered.done():
+            continue
+        if isinstance(verdict, Answer):
+            job.answered.set_result(verdict)
+        else:
+            job.answered.set_exception(verdict)
