@@ -1,0 +1,56 @@
+# Everything runs from a fresh clone with Python 3.11+ and make. No server has to be installed first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PORT ?= 8000
+DATA_DIR ?=
+# Two workers: each has its own PostgreSQL, Valkey and broker.
+WORKERS ?= 2
+
+.PHONY: dev test check real bench torture test-kafka format clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make dev         everything at once on embedded servers; PORT=8000 DATA_DIR=<directory>"
+	@echo "make test        the whole test suite, on the same real servers"
+	@echo "make check       ruff, mypy, import-linter"
+	@echo "make real        replay 39,596 real appointments through the HTTP API"
+	@echo "make test-kafka  broker contracts and one journey on Apache Kafka itself (needs Java and Maven)"
+
+# Installed again only when pyproject.toml is newer than the last installation.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Daybook needs Python 3.11 or later: make PYTHON=python3.x")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+dev: $(STAMP)
+	@exec $(BIN)/daybook dev --port '$(PORT)' $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
+
+test: $(STAMP)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+real: $(STAMP)
+	@exec $(BIN)/daybook real
+
+test-kafka: $(STAMP)
+	@exec env DAYBOOK_TEST_BROKER=apache $(BIN)/python -m pytest -m kafka
+
+bench torture:
+	@echo "make $@: not built yet; nothing was run" >&2
+	@exit 1
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

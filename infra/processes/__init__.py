@@ -1,0 +1,1 @@
+"""One module per long-running process or job: the verbs of ``daybook``."""

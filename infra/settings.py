@@ -1,0 +1,164 @@
+"""Every setting of every process, read once, here. Environment variables with the prefix ``DAYBOOK_``.
+
+A process names what it cannot do without (``needed``); what is missing or wrong is told in one line that
+names the variable, and the process ends with code 2 before it has touched anything.
+"""
+
+import base64
+import binascii
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import BeforeValidator, Field, SecretBytes, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "DAYBOOK_"
+KEY_BYTES = 32
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """One line that names the setting; the CLI prints it and exits with code 2."""
+
+
+def _key_bytes(given: object) -> object:
+    """The 32 bytes behind base64 text (standard or URL-safe)."""
+    if not isinstance(given, str):
+        return given
+    try:
+        raw = base64.b64decode(given.strip().replace("-", "+").replace("_", "/"), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("must be base64") from None
+    if len(raw) != KEY_BYTES:
+        raise ValueError(f"must be {KEY_BYTES} bytes in base64, not {len(raw)}")
+    return raw
+
+
+def _signing_seed(given: object) -> object:
+    """The seed of an Ed25519 key, given as PEM (PKCS 8) or as base64."""
+    if not isinstance(given, str) or not given.lstrip().startswith("-----BEGIN"):
+        return _key_bytes(given)
+    try:
+        key = load_pem_private_key(given.encode(), password=None)
+    except (TypeError, ValueError):
+        raise ValueError("is no private key in PEM that could be read without a password") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError("must be an Ed25519 key")  # noqa: TRY004  pydantic tells ValueErrors only
+    return key.private_bytes_raw()
+
+
+def _url(*schemes: str) -> BeforeValidator:
+    def check(given: object) -> object:
+        if isinstance(given, str) and urlsplit(given).scheme not in schemes:
+            raise ValueError(f"must be a URL that begins with {' or '.join(f'{scheme}:' for scheme in schemes)}")
+        return given
+
+    return BeforeValidator(check)
+
+
+def _bootstrap(given: object) -> object:
+    for server in str(given).split(","):
+        host, colon, port = server.strip().rpartition(":")
+        if not (host and colon and port.isdigit() and 0 < int(port) <= 65_535):
+            raise ValueError("must be host:port, several separated by commas")
+    return given
+
+
+HttpUrl = Annotated[str, _url("http", "https")]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """``vault_key`` and ``signing_key`` are held as 32 raw bytes, whichever way they were written."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    environment: Literal["development", "test", "production"] = "production"
+
+    database_url: Annotated[str, _url("postgresql", "postgres")]
+    redis_url: Annotated[str, _url("redis", "rediss", "unix")] | None = None
+    kafka_bootstrap: Annotated[str, BeforeValidator(_bootstrap)] | None = None
+    kafka_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")] = "daybook.facts"
+    kafka_partitions: Annotated[int, Field(ge=1, le=1_000)] = 4
+
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8000
+    public_url: HttpUrl = "http://127.0.0.1:8000"
+    metrics_port: Port | None = None
+    """Where a process other than ``serve`` shows its metrics; ``serve`` has ``/metrics``."""
+
+    vault_key: Annotated[SecretBytes, BeforeValidator(_key_bytes)] | None = None
+    signing_key: Annotated[SecretBytes, BeforeValidator(_signing_seed)] | None = None
+    digest_secret: Annotated[SecretStr, Field(min_length=16)] | None = None
+
+    replay_clock: Path | None = None
+
+    twilio_account_sid: str | None = None
+    twilio_auth_token: SecretStr | None = None
+    twilio_from: str | None = None
+    twilio_base_url: HttpUrl | None = None
+    sendgrid_api_key: SecretStr | None = None
+    sendgrid_from: str | None = None
+    sendgrid_base_url: HttpUrl | None = None
+    firebase_credentials: Path | None = None
+    firebase_base_url: HttpUrl | None = None
+    provider_timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
+
+    log_format: Literal["console", "json"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _production_is_real(self) -> "Settings":
+        """Production runs on the real clock and the real providers, whatever the environment says."""
+        if self.environment != "production":
+            return self
+        if self.replay_clock is not None:
+            raise ValueError(f"{variable('replay_clock')} is refused in production: its clock is the real one")
+        for name in ("twilio_base_url", "sendgrid_base_url", "firebase_base_url"):
+            url = getattr(self, name)
+            if url is not None and not _could_be_a_provider(url):
+                raise ValueError(f"{variable(name)} is refused in production: {url} is a stand-in, not a provider")
+        return self
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def needed(value: T | None, name: str) -> T:
+    """``value``, which this process cannot do without. Raises ``SettingsError``."""
+    if value is None:
+        raise SettingsError(f"{variable(name)} is missing")
+    return value
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the environment; ``given`` wins over it. Raises ``SettingsError``."""
+    try:
+        return Settings(**given)
+    except ValidationError as wrong:
+        # Not the library's message: it quotes the value, which may be a secret, and takes three lines.
+        raise SettingsError("; ".join(_line(error) for error in wrong.errors())) from None
+
+
+def _line(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    name = variable(str(error["loc"][0]))
+    return f"{name} is missing" if error["type"] == "missing" else f"{name}: {message}"
+
+
+def _could_be_a_provider(url: str) -> bool:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        return parts.scheme == "https" and ip_address(host).is_global
+    except ValueError:
+        return parts.scheme == "https" and "." in host and not host.endswith((".localhost", ".local", ".internal"))

@@ -1,0 +1,29 @@
+"""The embedded servers are the real ones, and forget only what they may."""
+
+import psycopg
+import redis
+
+
+def test_a_test_module_gets_a_database_of_its_own(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        row = connection.execute("SELECT current_setting('fsync'), current_database()").fetchone()
+
+    assert row
+    assert row[0] == "on"
+    assert row[1].startswith("test_")
+
+
+def test_valkey_answers(valkey_url: str) -> None:
+    with redis.Redis.from_url(valkey_url) as client:
+        assert client.ping()
+        assert client.dbsize() == 0
+
+
+def test_the_broker_speaks_kafka(broker: str) -> None:
+    from kafka.admin import KafkaAdminClient
+
+    client = KafkaAdminClient(bootstrap_servers=broker)
+    try:
+        assert client.list_topics() == []
+    finally:
+        client.close()
