@@ -11,7 +11,6 @@ from domain.account import Customer, Role
 from domain.allocation import Allocation, Pages, allocate, pages_touched
 from domain.appointment import (
     HOLD_MAX_MIN,
-    Allotment,
     Appointment,
     AppointmentBooked,
     AppointmentFact,
@@ -24,7 +23,7 @@ from domain.organization import Directory, directory_id
 from domain.permissions import Actor, ensure_may
 from domain.refusals import InvalidValue, NotFound, ResourceNotSuitable
 from domain.resource import Resource
-from domain.resource_day import ResourceDay, release
+from domain.resource_day import ResourceDay, make_lasting, release
 from domain.service import Requirement, Service
 
 
@@ -107,7 +106,16 @@ def book(view: View, command: Book, actor: Actor, now: datetime) -> Decision:
     view.ensure_new(Appointment, command.appointment_id)
     service.ensure_bookable_at(command.start, now=now)
     until = _hold_deadline(command.hold_min, now)
-    found = _allocate(view, service, actor, command.appointment_id, command.start, command.resource_ids, until, now)
+    candidates = _suitable(view, service, actor, command.resource_ids)
+    found = _allocate(
+        view,
+        service,
+        candidates,
+        appointment_id=command.appointment_id,
+        start=command.start,
+        until=until,
+        now=now,
+    )
     visit, claim = service.visit(command.start), service.claim(command.start)
     begun: AppointmentHeld | AppointmentBooked
     if until is None:
@@ -138,11 +146,9 @@ def confirm(view: View, command: Confirm, actor: Actor, now: datetime) -> Decisi
     """The hold becomes a booking: its claims lose their deadline."""
     visit = _visit(view, command.appointment_id, actor, "appointment.confirm")
     happened = lifecycle.confirm(visit, now=now)
-    service = view.require(Service, visit.service_id, actor)
-    resources = [view.require(Resource, allotment.resource_id, actor) for allotment in visit.allotments]
-    kept = tuple(resource.id for resource in resources)
-    found = _allocate(view, service, actor, visit.id, visit.visit.start, kept, None, now, visit)
-    return _decision(view, visit, visit.id, happened, found.claims)
+    # The hold has kept everyone else out, so nothing needs to be asked again.
+    lasting = [(stream_id, make_lasting(page, visit.id)) for stream_id, page in _claimed_pages(view, visit, actor)]
+    return _decision(view, visit, visit.id, happened, lasting)
 
 
 def reschedule(view: View, command: Reschedule, actor: Actor, now: datetime) -> Decision:
@@ -154,7 +160,16 @@ def reschedule(view: View, command: Reschedule, actor: Actor, now: datetime) -> 
         visit, to=visit.visit, claim=visit.claim, allotments=visit.allotments, notice=_notice(service, actor), now=now
     )
     service.ensure_bookable_at(command.start, now=now)
-    found = _allocate(view, service, actor, visit.id, command.start, command.resource_ids, visit.held_until, now, visit)
+    candidates = _suitable(view, service, actor, command.resource_ids, visit)
+    found = _allocate(
+        view,
+        service,
+        candidates,
+        appointment_id=visit.id,
+        start=command.start,
+        until=visit.held_until,
+        now=now,
+    )
     happened = lifecycle.reschedule(
         visit,
         to=service.visit(command.start),
@@ -219,27 +234,33 @@ def _hold_deadline(hold_min: int | None, now: datetime) -> datetime | None:
     return now + timedelta(minutes=hold_min)
 
 
-def _allocate(
-    view: View,
-    service: Service,
-    actor: Actor,
-    appointment_id: UUID,
-    start: datetime,
-    wanted_ids: Sequence[UUID],
-    until: datetime | None,
-    now: datetime,
-    moved: Appointment | None = None,
-) -> Allocation:
-    """Load candidates and their diary pages, then let the domain choose."""
+def _suitable(
+    view: View, service: Service, actor: Actor, wanted_ids: Sequence[UUID], moved: Appointment | None = None
+) -> list[list[Resource]]:
+    """For each requirement the resources that could meet it, those asked for (or had before) first or alone."""
     candidates = [_candidates(view, requirement, actor) for requirement in service.terms.requirements]
     _ensure_suitable(service, candidates, wanted_ids)
     if wanted_ids:
         wanted = set(wanted_ids)
         # A requirement that none of the wished-for resources suits stays open to all that do.
-        candidates = [[r for r in suitable if r.id in wanted] or suitable for suitable in candidates]
-    elif moved is not None:
+        return [[r for r in ones if r.id in wanted] or ones for ones in candidates]
+    if moved is not None:
         present = {allotment.resource_id for allotment in moved.allotments}
-        candidates = [sorted(suitable, key=lambda r: r.id not in present) for suitable in candidates]
+        return [sorted(ones, key=lambda r: r.id not in present) for ones in candidates]
+    return candidates
+
+
+def _allocate(
+    view: View,
+    service: Service,
+    candidates: list[list[Resource]],
+    *,
+    appointment_id: UUID,
+    start: datetime,
+    until: datetime | None,
+    now: datetime,
+) -> Allocation:
+    """Load the candidates' diary pages, then let the domain choose."""
     pages = _pages(view, candidates, service.claim(start))
     return allocate(service, candidates, pages, appointment_id=appointment_id, start=start, until=until, now=now)
 
@@ -269,14 +290,15 @@ def _pages(view: View, candidates: Sequence[Sequence[Resource]], wanted: Interva
 
 
 def _releases(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, Fact]]:
+    return [(stream_id, release(page, visit.id)) for stream_id, page in _claimed_pages(view, visit, actor)]
+
+
+def _claimed_pages(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, ResourceDay]]:
+    """The diary pages that hold a claim of the visit, by stream id."""
     resources = [view.require(Resource, allotment.resource_id, actor) for allotment in visit.allotments]
     ids = [stream_id for resource in resources for stream_id, _, _ in pages_touched(resource, visit.claim)]
-    released: list[tuple[UUID, Fact]] = []
-    for stream_id, page in zip(ids, view.get_all(ResourceDay, ids), strict=True):
-        fact = release(page, visit.id) if page else None
-        if fact:
-            released.append((stream_id, fact))
-    return released
+    pages = zip(ids, view.get_all(ResourceDay, ids), strict=True)
+    return [(stream_id, page) for stream_id, page in pages if page and page.claim_of(visit.id)]
 
 
 def _decision(

@@ -16,7 +16,6 @@ from application.clock import Clock
 from application.decision import Decision, NotLoaded, UseCase, View
 from application.journal import (
     Appended,
-    Appending,
     Draft,
     Entry,
     Journal,

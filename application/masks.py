@@ -1,0 +1,83 @@
+"""The ports to what is taken: bit planes of the claimed quantity, in blocks of UTC days (see ``domain.bit_planes``).
+
+The source (PostgreSQL) is what holds; the cache (Redis) only saves reading it. The source says which version of a block
+is current, and a cached block of an older version is no block. So a cache that was flushed, restored from an old
+snapshot or cut off can cost time, never a wrong answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+
+class BlockKey(NamedTuple):
+    """``number`` counts blocks of ``BLOCK_DAYS`` UTC days since 1970-01-01."""
+
+    resource_id: UUID
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """``version`` is the position of the last fact in it; ``planes`` as in ``domain.bit_planes.packed``."""
+
+    version: int
+    planes: bytes
+
+
+NOTHING_CLAIMED = Block(0, b"")
+
+
+class MaskSource(Protocol):
+    """The read model's end."""
+
+    async def versions(self, resource_ids: Sequence[UUID], first: int, last: int) -> Mapping[BlockKey, int]:
+        """Of all blocks ``first`` … ``last`` in which anything was ever claimed, in one round trip."""
+
+    async def read(self, keys: Sequence[BlockKey]) -> Mapping[BlockKey, Block]:
+        """Those blocks, in one round trip."""
+
+
+class MaskCache(Protocol):
+    """The API's end of the cache. An adapter answers what it has and swallows its server's absence, with a log line."""
+
+    async def get(self, keys: Sequence[BlockKey]) -> Sequence[Block | None]:
+        """In the order of ``keys``, in one round trip."""
+
+    async def fill(self, blocks: Mapping[BlockKey, Block]) -> None:
+        """Keep each block, unless one of the same or a later version is there."""
+
+
+class MaskSink(Protocol):
+    """The projector's end of the cache. Synchronous, in one round trip; an absent server is logged, not raised."""
+
+    def put(self, blocks: Mapping[BlockKey, Block]) -> None:
+        """Keep each block, unless one of a later version is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """What is taken, current as of the source; ``cache`` None: without one."""
+
+    source: MaskSource
+    cache: MaskCache | None = None
+
+    async def read(self, resource_ids: Sequence[UUID], first: int, last: int) -> Mapping[BlockKey, Block]:
+        """The blocks ``first`` … ``last`` of these resources; one in which nothing was ever claimed is left out."""
+        # The versions are read before the cache: the projector writes there before it commits, so the cache is
+        # then at least as new, unless it has lost something.
+        versions = await self.source.versions(resource_ids, first, last)
+        keys = list(versions)
+        blocks: dict[BlockKey, Block] = {}
+        if self.cache is not None and keys:
+            for key, block in zip(keys, await self.cache.get(keys), strict=True):
+                if block is not None and block.version >= versions[key]:
+                    blocks[key] = block
+        missing = [key for key in keys if key not in blocks]
+        if missing:
+            found = await self.source.read(missing)
+            blocks.update(found)
+            if self.cache is not None:
+                await self.cache.fill(found)
+        return blocks
