@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from application.claiming import allocate_from, claimed_pages, releases, suitable_resources
 from application.decision import Decision, View
 from domain import appointment as lifecycle
 from domain.account import Customer, Role
-from domain.allocation import Allocation, Pages, allocate, pages_touched
 from domain.appointment import (
     HOLD_MAX_MIN,
     Appointment,
@@ -18,13 +18,10 @@ from domain.appointment import (
     evolve,
 )
 from domain.fact import Fact
-from domain.interval import Interval
-from domain.organization import Directory, directory_id
 from domain.permissions import Actor, ensure_may
-from domain.refusals import InvalidValue, NotFound, ResourceNotSuitable
-from domain.resource import Resource
-from domain.resource_day import ResourceDay, make_lasting, release
-from domain.service import Requirement, Service
+from domain.refusals import InvalidValue, NotFound
+from domain.resource_day import make_lasting
+from domain.service import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +103,8 @@ def book(view: View, command: Book, actor: Actor, now: datetime) -> Decision:
     view.ensure_new(Appointment, command.appointment_id)
     service.ensure_bookable_at(command.start, now=now)
     until = _hold_deadline(command.hold_min, now)
-    candidates = _suitable(view, service, actor, command.resource_ids)
-    found = _allocate(
+    candidates = suitable_resources(view, service, actor, command.resource_ids)
+    found = allocate_from(
         view,
         service,
         candidates,
@@ -147,7 +144,7 @@ def confirm(view: View, command: Confirm, actor: Actor, now: datetime) -> Decisi
     visit = _visit(view, command.appointment_id, actor, "appointment.confirm")
     happened = lifecycle.confirm(visit, now=now)
     # The hold has kept everyone else out, so nothing needs to be asked again.
-    lasting = [(stream_id, make_lasting(page, visit.id)) for stream_id, page in _claimed_pages(view, visit, actor)]
+    lasting = [(stream_id, make_lasting(page, visit.id)) for stream_id, page in claimed_pages(view, visit, actor)]
     return _decision(view, visit, visit.id, happened, lasting)
 
 
@@ -160,8 +157,8 @@ def reschedule(view: View, command: Reschedule, actor: Actor, now: datetime) -> 
         visit, to=visit.visit, claim=visit.claim, allotments=visit.allotments, notice=_notice(service, actor), now=now
     )
     service.ensure_bookable_at(command.start, now=now)
-    candidates = _suitable(view, service, actor, command.resource_ids, visit)
-    found = _allocate(
+    candidates = suitable_resources(view, service, actor, command.resource_ids, visit)
+    found = allocate_from(
         view,
         service,
         candidates,
@@ -179,7 +176,7 @@ def reschedule(view: View, command: Reschedule, actor: Actor, now: datetime) -> 
         now=now,
     )
     kept = {stream_id for stream_id, _ in found.claims}
-    released = [(stream_id, fact) for stream_id, fact in _releases(view, visit, actor) if stream_id not in kept]
+    released = [(stream_id, fact) for stream_id, fact in releases(view, visit, actor) if stream_id not in kept]
     return _decision(view, visit, visit.id, happened, [*released, *found.claims])
 
 
@@ -188,13 +185,13 @@ def cancel(view: View, command: Cancel, actor: Actor, now: datetime) -> Decision
     view.ensure_version(visit.id, command.if_version)
     service = view.require(Service, visit.service_id, actor)
     happened = lifecycle.cancel(visit, notice=_notice(service, actor), now=now)
-    return _decision(view, visit, visit.id, happened, _releases(view, visit, actor))
+    return _decision(view, visit, visit.id, happened, releases(view, visit, actor))
 
 
 def lapse(view: View, command: Lapse, actor: Actor, now: datetime) -> Decision:
     visit = _visit(view, command.appointment_id, actor, "appointment.lapse")
     happened = lifecycle.lapse(visit, now=now)
-    return _decision(view, visit, visit.id, happened, _releases(view, visit, actor))
+    return _decision(view, visit, visit.id, happened, releases(view, visit, actor))
 
 
 def check_in(view: View, command: CheckIn, actor: Actor, now: datetime) -> Decision:
@@ -232,73 +229,6 @@ def _hold_deadline(hold_min: int | None, now: datetime) -> datetime | None:
     if not 1 <= hold_min <= HOLD_MAX_MIN:
         raise InvalidValue("hold_min", f"between 1 and {HOLD_MAX_MIN}")
     return now + timedelta(minutes=hold_min)
-
-
-def _suitable(
-    view: View, service: Service, actor: Actor, wanted_ids: Sequence[UUID], moved: Appointment | None = None
-) -> list[list[Resource]]:
-    """For each requirement the resources that could meet it, those asked for (or had before) first or alone."""
-    candidates = [_candidates(view, requirement, actor) for requirement in service.terms.requirements]
-    _ensure_suitable(service, candidates, wanted_ids)
-    if wanted_ids:
-        wanted = set(wanted_ids)
-        # A requirement that none of the wished-for resources suits stays open to all that do.
-        return [[r for r in ones if r.id in wanted] or ones for ones in candidates]
-    if moved is not None:
-        present = {allotment.resource_id for allotment in moved.allotments}
-        return [sorted(ones, key=lambda r: r.id not in present) for ones in candidates]
-    return candidates
-
-
-def _allocate(
-    view: View,
-    service: Service,
-    candidates: list[list[Resource]],
-    *,
-    appointment_id: UUID,
-    start: datetime,
-    until: datetime | None,
-    now: datetime,
-) -> Allocation:
-    """Load the candidates' diary pages, then let the domain choose."""
-    pages = _pages(view, candidates, service.claim(start))
-    return allocate(service, candidates, pages, appointment_id=appointment_id, start=start, until=until, now=now)
-
-
-def _candidates(view: View, requirement: Requirement, actor: Actor) -> list[Resource]:
-    if requirement.resource_id is not None:
-        return [view.require(Resource, requirement.resource_id, actor)]
-    assert requirement.kind is not None
-    directory = view.get(Directory, directory_id(actor.organization_id))
-    resource_ids = directory.of_kind(requirement.kind) if directory else ()
-    return [resource for resource in view.get_all(Resource, resource_ids) if resource is not None]
-
-
-def _ensure_suitable(service: Service, candidates: Sequence[Sequence[Resource]], wanted_ids: Sequence[UUID]) -> None:
-    suitable = {resource.id for ones in candidates for resource in ones}
-    for resource_id in wanted_ids:
-        if resource_id not in suitable:
-            raise ResourceNotSuitable(resource_id, service.id)
-    if len(set(wanted_ids)) > len(candidates):
-        raise InvalidValue("resource_ids", f"at most {len(candidates)}, one for each requirement")
-
-
-def _pages(view: View, candidates: Sequence[Sequence[Resource]], wanted: Interval) -> Pages:
-    ids = {stream_id for ones in candidates for r in ones for stream_id, _, _ in pages_touched(r, wanted)}
-    ordered = tuple(ids)
-    return dict(zip(ordered, view.get_all(ResourceDay, ordered), strict=True))
-
-
-def _releases(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, Fact]]:
-    return [(stream_id, release(page, visit.id)) for stream_id, page in _claimed_pages(view, visit, actor)]
-
-
-def _claimed_pages(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, ResourceDay]]:
-    """The diary pages that hold a claim of the visit, by stream id."""
-    resources = [view.require(Resource, allotment.resource_id, actor) for allotment in visit.allotments]
-    ids = [stream_id for resource in resources for stream_id, _, _ in pages_touched(resource, visit.claim)]
-    pages = zip(ids, view.get_all(ResourceDay, ids), strict=True)
-    return [(stream_id, page) for stream_id, page in pages if page and page.claim_of(visit.id)]
 
 
 def _decision(

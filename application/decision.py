@@ -95,17 +95,27 @@ class View:
 
     def get_all(self, kind: type[S], stream_ids: Sequence[UUID]) -> list[S | None]:
         """Several at once, so that what is missing is loaded in one round trip."""
-        found = [self.streams.get(stream_id) for stream_id in stream_ids]
-        missing = [stream_id for stream_id, stream in zip(stream_ids, found, strict=True) if stream is None]
+        found = self._found(stream_ids)
+        self.read.update(stream_ids)
+        # A stream of another kind under this id is, for the asker, no such object.
+        return [stream.state if isinstance(stream.state, kind) else None for stream in found]
+
+    def prepare(self, stream_ids: Sequence[UUID]) -> None:
+        """Have streams in memory that may be read in a moment, without reading them. Raises ``NotLoaded``."""
+        self._found(stream_ids)
+
+    def _found(self, stream_ids: Sequence[UUID]) -> list[Stream]:
+        found: list[Stream] = []
+        missing: list[UUID] = []
+        for stream_id in stream_ids:
+            stream = self.streams.get(stream_id)
+            if stream is None:
+                missing.append(stream_id)
+            else:
+                found.append(stream)
         if missing:
             raise NotLoaded(missing)
-        self.read.update(stream_ids)
-        states: list[S | None] = []
-        for stream in found:
-            assert stream
-            # A stream of another kind under this id is, for the asker, no such object.
-            states.append(stream.state if isinstance(stream.state, kind) else None)
-        return states
+        return found
 
     def require(self, kind: type[O], stream_id: UUID, actor: Actor) -> O:
         """The object, if it exists in the actor's organization. Raises ``NotFound``, ``NotLoaded``."""

@@ -1,8 +1,9 @@
 """Which resources a visit takes: for each requirement the first that is open and free."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 from uuid import UUID
 
 from domain.appointment import Allotment
@@ -13,8 +14,12 @@ from domain.resource_day import Claim, ResourceDay, SlotClaimed, claim, page_id
 from domain.service import Requirement, Service
 from domain.wall_clock import local_days
 
-Pages = Mapping[UUID, ResourceDay | None]
-"""Diary pages by stream id; None is a blank page."""
+
+class Pages(Protocol):
+    """Diary pages by stream id; None is a blank page."""
+
+    def __getitem__(self, stream_id: UUID) -> ResourceDay | None: ...
+
 
 _HOPE = (SlotTaken, ResourceClosed, OutsideWorkingHours)
 """Of several candidates' refusals the one that says most is answered: taken means that it was open."""

@@ -1,0 +1,89 @@
+"""What a booking takes hold of: the resources that could serve it, their diary pages, its claims on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from application.decision import View
+from domain.allocation import Allocation, allocate, pages_touched
+from domain.appointment import Appointment
+from domain.fact import Fact
+from domain.organization import Directory, directory_id
+from domain.permissions import Actor
+from domain.refusals import InvalidValue, ResourceNotSuitable
+from domain.resource import Resource
+from domain.resource_day import ResourceDay, release
+from domain.service import Requirement, Service
+
+
+def suitable_resources(
+    view: View, service: Service, actor: Actor, wanted_ids: Sequence[UUID], moved: Appointment | None = None
+) -> list[list[Resource]]:
+    """For each requirement the resources that could meet it, those asked for (or had before) first or alone."""
+    candidates = [_candidates(view, requirement, actor) for requirement in service.terms.requirements]
+    _ensure_suitable(service, candidates, wanted_ids)
+    if wanted_ids:
+        wanted = set(wanted_ids)
+        # A requirement that none of the wished-for resources suits stays open to all that do.
+        return [[r for r in ones if r.id in wanted] or ones for ones in candidates]
+    if moved is not None:
+        present = {allotment.resource_id for allotment in moved.allotments}
+        return [sorted(ones, key=lambda r: r.id not in present) for ones in candidates]
+    return candidates
+
+
+def allocate_from(
+    view: View,
+    service: Service,
+    candidates: list[list[Resource]],
+    *,
+    appointment_id: UUID,
+    start: datetime,
+    until: datetime | None,
+    now: datetime,
+) -> Allocation:
+    """Load the candidates' diary pages, then let the domain choose."""
+    wanted = service.claim(start)
+    view.prepare([stream_id for ones in candidates for r in ones for stream_id, _, _ in pages_touched(r, wanted)])
+    return allocate(service, candidates, _Pages(view), appointment_id=appointment_id, start=start, until=until, now=now)
+
+
+def _candidates(view: View, requirement: Requirement, actor: Actor) -> list[Resource]:
+    if requirement.resource_id is not None:
+        return [view.require(Resource, requirement.resource_id, actor)]
+    assert requirement.kind is not None
+    directory = view.get(Directory, directory_id(actor.organization_id))
+    resource_ids = directory.of_kind(requirement.kind) if directory else ()
+    return [resource for resource in view.get_all(Resource, resource_ids) if resource is not None]
+
+
+def _ensure_suitable(service: Service, candidates: Sequence[Sequence[Resource]], wanted_ids: Sequence[UUID]) -> None:
+    suitable = {resource.id for ones in candidates for resource in ones}
+    for resource_id in wanted_ids:
+        if resource_id not in suitable:
+            raise ResourceNotSuitable(resource_id, service.id)
+    if len(set(wanted_ids)) > len(candidates):
+        raise InvalidValue("resource_ids", f"at most {len(candidates)}, one for each requirement")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """Diary pages, read one by one: a decision depends on those that it looked at, not on all candidates' pages."""
+
+    view: View
+
+    def __getitem__(self, stream_id: UUID) -> ResourceDay | None:
+        return self.view.get(ResourceDay, stream_id)
+
+
+def releases(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, Fact]]:
+    return [(stream_id, release(page, visit.id)) for stream_id, page in claimed_pages(view, visit, actor)]
+
+
+def claimed_pages(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, ResourceDay]]:
+    """The diary pages that hold a claim of the visit, by stream id."""
+    resources = [view.require(Resource, allotment.resource_id, actor) for allotment in visit.allotments]
+    ids = [stream_id for resource in resources for stream_id, _, _ in pages_touched(resource, visit.claim)]
+    pages = zip(ids, view.get_all(ResourceDay, ids), strict=True)
+    return [(stream_id, page) for stream_id, page in pages if page and page.claim_of(visit.id)]
