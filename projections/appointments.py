@@ -1,0 +1,230 @@
+"""All appointments as they are now: listed by time, customer, resource or status, and found where hours change."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, LiteralString
+from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.sql import SQL
+from psycopg_pool import AsyncConnectionPool
+
+from application.journal import Recorded
+from domain.appointment import Allotment, Appointment, AppointmentFact, Status, evolve
+from domain.interval import Interval
+from domain.service import BUFFER_MAX_MIN, DURATION_MAX_MIN
+from projections.table import Table
+
+ACTIVE = (Status.HELD, Status.BOOKED, Status.ARRIVED)
+"""An appointment that still is to happen or to end."""
+
+CLAIM_MAX = timedelta(minutes=BUFFER_MAX_MIN + DURATION_MAX_MIN + BUFFER_MAX_MIN)
+"""No claim is longer, so what overlaps an interval began at most this long before it: an index range."""
+
+_APPOINTMENT = Table(
+    "appointment",
+    {
+        "id": "uuid NOT NULL",
+        "organization_id": "uuid NOT NULL",
+        "service_id": "uuid NOT NULL",
+        "customer_id": "uuid NOT NULL",
+        "status": "text NOT NULL",
+        "start": "timestamptz NOT NULL",
+        "end": "timestamptz NOT NULL",
+        "claim_start": "timestamptz NOT NULL",
+        "claim_end": "timestamptz NOT NULL",
+        "resource_ids": "uuid[] NOT NULL",
+        "quantities": "int[] NOT NULL",
+        "held_until": "timestamptz",
+        "version": "bigint NOT NULL",
+        "created_position": "bigint NOT NULL",
+        "position": "bigint NOT NULL",
+    },
+    key=("id",),
+)
+# A GIN index on resource_ids would find a resource's appointments of all years and then sort them. This
+# table has them in list order, so a page of a list and a look around an instant are short index ranges.
+_TAKEN = Table(
+    "taken",
+    {
+        "resource_id": "uuid NOT NULL",
+        "start": "timestamptz NOT NULL",
+        "appointment_id": "uuid NOT NULL",
+    },
+    key=("resource_id", "start", "appointment_id"),
+)
+_COLUMNS = SQL(
+    "a.id, a.organization_id, a.service_id, a.customer_id, a.status, a.start, a.end, a.claim_start, a.claim_end,"
+    " a.resource_ids, a.quantities, a.held_until, a.version, a.created_position, a.position"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An appointment with its stream's ``version``, and the positions of its first and of its latest fact."""
+
+    appointment: Appointment
+    version: int
+    created_position: int
+    position: int
+
+
+class Appointments:
+    NAME: ClassVar = "appointments"
+    DURABLE: ClassVar = False
+    TABLES: ClassVar = f"""
+    {_APPOINTMENT.ddl}
+    CREATE INDEX appointment_by_start ON appointment (organization_id, start, id);
+    CREATE INDEX appointment_by_customer ON appointment (customer_id, start, id);
+    CREATE INDEX appointment_by_status ON appointment (organization_id, status, start, id);
+    {_TAKEN.ddl}
+    """
+
+    def project(self, batch: Sequence[Recorded], cursor: Cursor[Any]) -> None:
+        facts = [(recorded, recorded.fact) for recorded in batch if isinstance(recorded.fact, AppointmentFact)]
+        before = _load(cursor, {fact.appointment_id for recorded, fact in facts if recorded.version > 1})
+        after = dict(before)
+        for recorded, fact in facts:
+            known = after.get(fact.appointment_id)
+            after[fact.appointment_id] = Entry(
+                appointment=evolve(known.appointment if known else None, fact),
+                version=recorded.version,
+                created_position=known.created_position if known else recorded.position,
+                position=recorded.position,
+            )
+        _APPOINTMENT.upsert(cursor, [_row(entry) for entry in after.values()])
+        were, are = _taken(before.values()), _taken(after.values())
+        _TAKEN.delete(cursor, were - are)
+        _TAKEN.insert(cursor, [dict(zip(_TAKEN.key, key, strict=True)) for key in are - were])
+
+    def after_commit(self, batch: Sequence[Recorded]) -> None:
+        """Nobody waits for news of it."""
+
+
+def _taken(entries: Iterable[Entry]) -> set[tuple[UUID, datetime, UUID]]:
+    appointments = [entry.appointment for entry in entries]
+    return {(allotment.resource_id, a.visit.start, a.id) for a in appointments for allotment in a.allotments}
+
+
+def _load(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Entry]:
+    if not ids:
+        return {}
+    statement = SQL("SELECT {} FROM appointment AS a WHERE id = ANY(%s)").format(_COLUMNS)
+    cursor.execute(statement, (list(ids),), prepare=False)
+    return {entry.appointment.id: entry for entry in map(_entry, cursor)}
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    appointment_id, organization_id, service_id, customer_id, status, start, end, claim_start, claim_end = row[:9]
+    resource_ids, quantities, held_until, version, created_position, position = row[9:]
+    appointment = Appointment(
+        id=appointment_id,
+        organization_id=organization_id,
+        service_id=service_id,
+        customer_id=customer_id,
+        status=Status(status),
+        visit=Interval(start, end),
+        claim=Interval(claim_start, claim_end),
+        allotments=tuple(Allotment(*pair) for pair in zip(resource_ids, quantities, strict=True)),
+        held_until=held_until,
+    )
+    return Entry(appointment=appointment, version=version, created_position=created_position, position=position)
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    appointment = entry.appointment
+    return {
+        "id": appointment.id,
+        "organization_id": appointment.organization_id,
+        "service_id": appointment.service_id,
+        "customer_id": appointment.customer_id,
+        "status": appointment.status,
+        "start": appointment.visit.start,
+        "end": appointment.visit.end,
+        "claim_start": appointment.claim.start,
+        "claim_end": appointment.claim.end,
+        "resource_ids": [allotment.resource_id for allotment in appointment.allotments],
+        "quantities": [allotment.quantity for allotment in appointment.allotments],
+        "held_until": appointment.held_until,
+        "version": entry.version,
+        "created_position": entry.created_position,
+        "position": entry.position,
+    }
+
+
+async def listed(  # noqa: PLR0913  one argument per filter of the contract
+    pool: AsyncConnectionPool,
+    organization_id: UUID,
+    *,
+    customer_id: UUID | None = None,
+    resource_id: UUID | None = None,
+    status: Status | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int,
+) -> list[Entry]:
+    """The appointments that match all that is given, by (start, id), those after ``after``.
+
+    ``start`` and ``end`` bound when the visit starts: from ``start`` up to, but not including, ``end``.
+    """
+    # Of a resource's appointments the order is read from the side table, of all others from the main one.
+    source: LiteralString = "appointments.appointment AS a"
+    place: LiteralString = "a.start, a.id"
+    if resource_id:
+        source = "appointments.taken AS t JOIN appointments.appointment AS a ON a.id = t.appointment_id"
+        place = "t.start, t.appointment_id"
+    begins = place.partition(",")[0]
+    conditions: list[tuple[LiteralString, tuple[object, ...]]] = [("a.organization_id = %s", (organization_id,))]
+    if resource_id:
+        conditions.append(("t.resource_id = %s", (resource_id,)))
+    if customer_id:
+        conditions.append(("a.customer_id = %s", (customer_id,)))
+    if status:
+        conditions.append(("a.status = %s", (str(status),)))
+    if start:
+        conditions.append((f"{begins} >= %s", (start,)))
+    if end:
+        conditions.append((f"{begins} < %s", (end,)))
+    if after:
+        conditions.append((f"({place}) > (%s, %s)", after))
+    statement = SQL("SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT %s").format(
+        _COLUMNS, SQL(source), SQL(" AND ").join(SQL(condition) for condition, _ in conditions), SQL(place)
+    )
+    values = [value for _, its in conditions for value in its]
+    async with pool.connection() as connection:
+        rows = await connection.execute(statement, [*values, limit])
+        return [_entry(row) async for row in rows]
+
+
+async def hits(
+    pool: AsyncConnectionPool, organization_id: UUID, resource_id: UUID, closed: Interval, *, now: datetime, limit: int
+) -> list[Entry]:
+    """The active appointments on a resource whose claim ends after ``now`` and overlaps ``closed``, by start."""
+    earliest, latest = max(closed.start, now), closed.end
+    return await _active(pool, organization_id, resource_id, earliest, latest, limit) if earliest < latest else []
+
+
+async def upcoming(
+    pool: AsyncConnectionPool, organization_id: UUID, resource_id: UUID, *, now: datetime, limit: int
+) -> list[Entry]:
+    """All active appointments on a resource whose claim ends after ``now``, by start.
+
+    What new working hours leave outside is among them: those whose claim ``Resource.ensure_open`` refuses.
+    """
+    return await _active(pool, organization_id, resource_id, now, datetime.max.replace(tzinfo=UTC), limit)
+
+
+async def _active(
+    pool: AsyncConnectionPool, organization_id: UUID, resource_id: UUID, start: datetime, end: datetime, limit: int
+) -> list[Entry]:
+    statement = SQL(
+        "SELECT {} FROM appointments.taken AS t JOIN appointments.appointment AS a ON a.id = t.appointment_id"
+        " WHERE t.resource_id = %s AND t.start > %s AND a.organization_id = %s AND a.status = ANY(%s)"
+        " AND a.claim_start < %s AND a.claim_end > %s ORDER BY t.start, t.appointment_id LIMIT %s"
+    ).format(_COLUMNS)
+    wanted = (resource_id, start - CLAIM_MAX, organization_id, [*map(str, ACTIVE)], end, start, limit)
+    async with pool.connection() as connection:
+        rows = await connection.execute(statement, wanted)
+        return [_entry(row) async for row in rows]
