@@ -152,5 +152,6 @@ class Decision:
     answer: object
 
 
-UseCase = Callable[[View, "C", Actor, datetime], Decision]
 C = TypeVar("C")
+
+UseCase = Callable[[View, C, Actor, datetime], Decision]

@@ -1,0 +1,312 @@
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from application.booking import (
+    Book,
+    Cancel,
+    CheckIn,
+    Confirm,
+    Lapse,
+    Reschedule,
+    book,
+    cancel,
+    check_in,
+    confirm,
+    lapse,
+    reschedule,
+)
+from application.catalogue import CloseResource, close_resource
+from application.decision import View
+from domain.account import Role
+from domain.appointment import Status
+from domain.permissions import Actor
+from domain.refusals import (
+    CancelledTooLate,
+    Forbidden,
+    InvalidValue,
+    NotFound,
+    NothingOffersThis,
+    OffGrid,
+    OutsideWorkingHours,
+    ResourceClosed,
+    ResourceNotSuitable,
+    SlotTaken,
+    TooFarAhead,
+    TooSoon,
+    VersionMismatch,
+)
+from domain.resource_day import ResourceDay, page_id
+from domain.service import Requirement
+from tests.desk import HOUR, MINUTE, MONDAY, NINE, OFFICE_HOURS, Desk
+
+
+def claims_on(desk: Desk, resource_id: UUID) -> list[UUID]:
+    page = desk.streams[page_id(resource_id, NINE.date())].state
+    return [claim.appointment_id for claim in page.claims] if isinstance(page, ResourceDay) else []
+
+
+def test_a_booking_claims_its_room() -> None:
+    desk = Desk()
+    room, service = desk.resource(), desk.service()
+    visit = desk.booked(service)
+    assert visit.status is Status.BOOKED
+    assert claims_on(desk, room) == [visit.id]
+
+
+def test_a_second_booking_takes_the_next_room_and_a_third_is_refused() -> None:
+    desk = Desk()
+    rooms, service = [desk.resource(), desk.resource()], desk.service()
+    taken = [desk.booked(service).allotments[0].resource_id for _ in range(2)]
+    assert taken == rooms
+    with pytest.raises(SlotTaken):
+        desk.booked(service)
+
+
+def test_a_visit_that_needs_two_resources_takes_both_or_none() -> None:
+    desk = Desk()
+    doctor, room = desk.resource("doctor"), desk.resource("room")
+    service = desk.service(Requirement(resource_id=doctor), Requirement(kind="room"))
+    alone = desk.service(Requirement(resource_id=room))
+    first = desk.booked(alone)
+    before = len(desk.facts)
+    with pytest.raises(SlotTaken):
+        desk.booked(service, customer_id=first.customer_id)
+    assert len(desk.facts) == before
+    assert claims_on(desk, doctor) == []
+
+
+def test_two_requirements_of_one_kind_take_two_resources() -> None:
+    desk = Desk()
+    rooms = [desk.resource(capacity=2), desk.resource(capacity=2)]
+    service = desk.service(Requirement(kind="room"), Requirement(kind="room"))
+    assert [a.resource_id for a in desk.booked(service).allotments] == rooms
+
+
+def test_a_quantity_is_taken_from_the_capacity() -> None:
+    desk = Desk()
+    scanner = desk.resource("scanner", capacity=5)
+    service = desk.service(Requirement(resource_id=scanner, quantity=2))
+    desk.booked(service)
+    desk.booked(service)
+    with pytest.raises(SlotTaken):
+        desk.booked(service)
+
+
+def test_a_wished_for_resource_is_taken_or_the_booking_is_refused() -> None:
+    desk = Desk()
+    _, second, service = desk.resource(), desk.resource(), desk.service()
+    assert desk.booked(service, resource_ids=(second,)).allotments[0].resource_id == second
+    with pytest.raises(SlotTaken) as refusal:
+        desk.booked(service, resource_ids=(second,))
+    assert refusal.value.resource_id == second
+
+
+def test_a_resource_that_the_service_has_no_use_for_is_refused() -> None:
+    desk = Desk()
+    desk.resource()
+    car, service = desk.resource("car"), desk.service()
+    with pytest.raises(ResourceNotSuitable):
+        desk.booked(service, resource_ids=(car,))
+
+
+def test_a_service_that_no_resource_serves_says_so() -> None:
+    desk = Desk()
+    service = desk.service(Requirement(kind="sauna"))
+    with pytest.raises(NothingOffersThis):
+        desk.booked(service)
+
+
+def test_buffers_keep_others_away_but_are_not_part_of_the_visit() -> None:
+    desk = Desk()
+    desk.resource()
+    service = desk.service(buffer_before_min=15, buffer_after_min=15)
+    visit = desk.booked(service)
+    assert (visit.visit.start, visit.visit.end) == (NINE, NINE + HOUR)
+    with pytest.raises(SlotTaken):
+        desk.booked(service, NINE + HOUR + 15 * MINUTE)
+    desk.booked(service, NINE + HOUR + 30 * MINUTE)
+
+
+def test_a_visit_across_midnight_claims_two_pages() -> None:
+    desk = Desk()
+    room, service = desk.resource(), desk.service(duration_min=120)
+    night = NINE + 14 * HOUR
+    desk.booked(service, night)
+    with pytest.raises(SlotTaken):
+        desk.booked(service, night + HOUR)
+    assert all(
+        desk.streams[page_id(room, day)].version == 1 for day in (night.date(), night.date() + timedelta(days=1))
+    )
+
+
+def test_notice_horizon_grid_hours_and_closures_are_each_named() -> None:
+    desk = Desk()
+    room = desk.resource(shifts=OFFICE_HOURS)
+    service = desk.service(min_notice_min=60, max_advance_days=10, slot_step_min=20)
+    desk.do(
+        close_resource,
+        CloseResource(resource_id=room, closure_id=desk.new_id(), start=NINE + 4 * HOUR, end=NINE + 5 * HOUR),
+        desk.owner,
+    )
+    expected = {
+        MONDAY + 40 * MINUTE: TooSoon,
+        NINE + 10 * timedelta(days=1): TooFarAhead,
+        NINE + 10 * MINUTE: OffGrid,
+        NINE + 8 * HOUR: OutsideWorkingHours,
+        NINE + 4 * HOUR: ResourceClosed,
+    }
+    for start, refusal in expected.items():
+        with pytest.raises(refusal):
+            desk.booked(service, start)
+
+
+def test_a_held_slot_is_free_again_at_its_deadline_and_its_holder_learns_that() -> None:
+    desk = Desk(now=NINE - 2 * HOUR)
+    desk.resource()
+    service = desk.service()
+    held = desk.booked(service, hold_min=30)
+    with pytest.raises(SlotTaken):
+        desk.booked(service)
+    desk.now += 30 * MINUTE
+    desk.booked(service)
+    desk.do(lapse, Lapse(appointment_id=held.id), desk.clock)
+    assert desk.appointment(held.id).status is Status.CANCELLED
+
+
+def test_a_lapse_takes_nothing_from_those_who_came_after() -> None:
+    desk = Desk(now=NINE - 2 * HOUR)
+    room, service = desk.resource(), desk.service()
+    held = desk.booked(service, hold_min=30)
+    desk.now += 30 * MINUTE
+    after = desk.booked(service)
+    desk.do(lapse, Lapse(appointment_id=held.id), desk.clock)
+    assert claims_on(desk, room) == [after.id]
+
+
+def test_a_confirmed_hold_keeps_its_slot_for_good() -> None:
+    desk = Desk(now=NINE - 2 * HOUR)
+    desk.resource()
+    service = desk.service()
+    held = desk.booked(service, hold_min=30)
+    desk.do(confirm, Confirm(appointment_id=held.id))
+    desk.now += 45 * MINUTE
+    with pytest.raises(SlotTaken):
+        desk.booked(service)
+
+
+def test_a_cancelled_visit_gives_its_slot_back() -> None:
+    desk = Desk()
+    room, service = desk.resource(), desk.service()
+    visit = desk.booked(service)
+    desk.do(cancel, Cancel(appointment_id=visit.id))
+    assert claims_on(desk, room) == []
+    desk.booked(service)
+
+
+def test_a_visit_moves_by_half_its_length_in_its_own_room() -> None:
+    desk = Desk()
+    room, other, service = desk.resource(), desk.resource(), desk.service()
+    visit = desk.booked(service)
+    desk.do(reschedule, Reschedule(appointment_id=visit.id, start=NINE + 30 * MINUTE))
+    assert claims_on(desk, room) == [visit.id]
+    assert claims_on(desk, other) == []
+
+
+def test_a_visit_that_moves_to_another_day_leaves_its_page() -> None:
+    desk = Desk()
+    room, service = desk.resource(), desk.service()
+    visit = desk.booked(service)
+    desk.do(reschedule, Reschedule(appointment_id=visit.id, start=NINE + 24 * HOUR))
+    assert claims_on(desk, room) == []
+
+
+def test_a_refused_move_leaves_the_visit_where_it_was() -> None:
+    desk = Desk()
+    desk.resource()
+    service = desk.service()
+    visit, _ = desk.booked(service), desk.booked(service, NINE + HOUR)
+    with pytest.raises(SlotTaken):
+        desk.do(reschedule, Reschedule(appointment_id=visit.id, start=NINE + HOUR))
+    assert desk.appointment(visit.id).visit.start == NINE
+
+
+def test_a_change_of_what_the_client_has_not_seen_is_refused() -> None:
+    desk = Desk()
+    desk.resource()
+    visit = desk.booked(desk.service())
+    with pytest.raises(VersionMismatch) as refusal:
+        desk.do(cancel, Cancel(appointment_id=visit.id, if_version=2))
+    assert (refusal.value.expected, refusal.value.current) == (2, 1)
+
+
+@pytest.mark.parametrize("hold_min", [0, -5, 24 * 60 + 1])
+def test_a_hold_has_a_sensible_length(hold_min: int) -> None:
+    desk = Desk()
+    desk.resource()
+    with pytest.raises(InvalidValue):
+        desk.booked(desk.service(), hold_min=hold_min)
+
+
+def test_a_customer_books_and_cancels_only_for_himself() -> None:
+    desk = Desk()
+    desk.resource()
+    service, ana, rui = desk.service(), desk.customer(), desk.customer()
+    of_ana = desk.booked(service, customer_id=ana)
+    command = Book(appointment_id=desk.new_id(), service_id=service, customer_id=ana, start=NINE + HOUR)
+    with pytest.raises(Forbidden):
+        desk.do(book, command, desk.as_customer(rui))
+    with pytest.raises(NotFound):
+        desk.do(cancel, Cancel(appointment_id=of_ana.id), desk.as_customer(rui))
+    desk.do(cancel, Cancel(appointment_id=of_ana.id), desk.as_customer(ana))
+
+
+def test_the_notice_binds_customers_and_not_the_house() -> None:
+    desk = Desk(now=NINE - HOUR)
+    desk.resource()
+    ana = desk.customer()
+    visit = desk.booked(desk.service(cancellation_notice_min=120), customer_id=ana)
+    with pytest.raises(CancelledTooLate):
+        desk.do(cancel, Cancel(appointment_id=visit.id), desk.as_customer(ana))
+    desk.do(cancel, Cancel(appointment_id=visit.id))
+
+
+def test_a_customer_cannot_check_in_by_himself() -> None:
+    desk = Desk(now=NINE - HOUR)
+    desk.resource()
+    ana = desk.customer()
+    visit = desk.booked(desk.service(), customer_id=ana)
+    with pytest.raises(Forbidden):
+        desk.do(check_in, CheckIn(appointment_id=visit.id), desk.as_customer(ana))
+
+
+MOVES: list[Callable[[Desk, UUID], tuple[Any, Any]]] = [
+    lambda desk, visit: (cancel, Cancel(appointment_id=visit)),
+    lambda desk, visit: (reschedule, Reschedule(appointment_id=visit, start=NINE + HOUR)),
+    lambda desk, visit: (check_in, CheckIn(appointment_id=visit)),
+]
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_what_belongs_to_another_organization_is_not_found(move: Callable[[Desk, UUID], tuple[Any, Any]]) -> None:
+    desk = Desk()
+    desk.resource()
+    visit = desk.booked(desk.service())
+    stranger = Actor(desk.new_id(), desk.new_id(), desk.new_id(), Role.OWNER)
+    use_case, command = move(desk, visit.id)
+    with pytest.raises(NotFound):
+        desk.do(use_case, command, stranger)
+
+
+def test_a_decision_reads_only_the_pages_that_it_looks_at() -> None:
+    desk = Desk()
+    first, second, service = desk.resource(), desk.resource(), desk.service()
+    customer = desk.customer()
+    view = View(desk)
+    command = Book(appointment_id=desk.new_id(), service_id=service, customer_id=customer, start=NINE)
+    book(view, command, desk.staff, desk.now)
+    assert page_id(first, NINE.date()) in view.read
+    assert page_id(second, NINE.date()) not in view.read

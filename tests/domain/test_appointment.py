@@ -1,0 +1,152 @@
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from domain.appointment import (
+    CHECK_IN_OPENS_BEFORE,
+    NO_SHOW_GRACE,
+    Allotment,
+    Appointment,
+    Status,
+    cancel,
+    check_in,
+    confirm,
+    evolve,
+    fulfil,
+    lapse,
+    mark_no_show,
+    reschedule,
+)
+from domain.interval import Interval
+from domain.refusals import CancelledTooLate, HoldLapsed, NotInThatState, TooEarly
+from tests.desk import HOUR, MINUTE, NINE
+
+A_DAY_AHEAD = timedelta(days=1)
+DEADLINE = NINE - 48 * HOUR
+SECOND = timedelta(seconds=1)
+
+
+def visit(status: Status = Status.BOOKED) -> Appointment:
+    at_nine = Interval(NINE, NINE + HOUR)
+    return Appointment(
+        id=UUID(int=1),
+        organization_id=UUID(int=2),
+        service_id=UUID(int=3),
+        customer_id=UUID(int=4),
+        status=status,
+        visit=at_nine,
+        claim=at_nine,
+        allotments=(Allotment(UUID(int=5), 1),),
+        held_until=DEADLINE if status is Status.HELD else None,
+    )
+
+
+def test_a_hold_confirmed_before_its_deadline_is_a_booking() -> None:
+    held = visit(Status.HELD)
+    booked = evolve(held, confirm(held, now=DEADLINE - SECOND))
+    assert (booked.status, booked.held_until) == (Status.BOOKED, None)
+
+
+def test_a_hold_cannot_be_confirmed_at_its_deadline() -> None:
+    with pytest.raises(HoldLapsed) as refusal:
+        confirm(visit(Status.HELD), now=DEADLINE)
+    assert refusal.value.lapsed_at == DEADLINE
+
+
+def test_a_hold_lapses_at_its_deadline_and_not_before() -> None:
+    held = visit(Status.HELD)
+    with pytest.raises(TooEarly):
+        lapse(held, now=DEADLINE - SECOND)
+    assert evolve(held, lapse(held, now=DEADLINE)).status is Status.CANCELLED
+
+
+def test_a_customer_cannot_cancel_within_the_notice_period() -> None:
+    with pytest.raises(CancelledTooLate) as refusal:
+        cancel(visit(), notice=A_DAY_AHEAD, now=NINE - 2 * HOUR)
+    assert refusal.value.deadline == NINE - 24 * HOUR
+
+
+def test_a_customer_can_cancel_at_the_last_moment_of_the_notice() -> None:
+    booked = visit()
+    assert evolve(booked, cancel(booked, notice=A_DAY_AHEAD, now=NINE - 24 * HOUR)).status is Status.CANCELLED
+
+
+def test_the_house_may_always_cancel() -> None:
+    cancel(visit(), notice=None, now=NINE + HOUR)
+
+
+def test_a_hold_may_be_given_back_within_the_notice() -> None:
+    cancel(visit(Status.HELD), notice=A_DAY_AHEAD, now=NINE - HOUR)
+
+
+def test_a_visit_moves_with_its_resources() -> None:
+    booked, later = visit(), Interval(NINE + HOUR, NINE + 2 * HOUR)
+    elsewhere = (Allotment(UUID(int=6), 1),)
+    moved = evolve(
+        booked, reschedule(booked, to=later, claim=later, allotments=elsewhere, notice=None, now=NINE - HOUR)
+    )
+    assert (moved.visit, moved.claim, moved.allotments, moved.status) == (later, later, elsewhere, Status.BOOKED)
+
+
+@pytest.mark.parametrize(
+    ("now", "early"),
+    [(NINE - CHECK_IN_OPENS_BEFORE - SECOND, True), (NINE - CHECK_IN_OPENS_BEFORE, False), (NINE + HOUR, False)],
+)
+def test_check_in_opens_shortly_before_the_visit(now: datetime, early: bool) -> None:
+    if early:
+        with pytest.raises(TooEarly):
+            check_in(visit(), now=now)
+    else:
+        assert evolve(visit(), check_in(visit(), now=now)).status is Status.ARRIVED
+
+
+def test_a_no_show_is_marked_after_a_grace_period() -> None:
+    with pytest.raises(TooEarly):
+        mark_no_show(visit(), now=NINE + NO_SHOW_GRACE - MINUTE)
+    assert evolve(visit(), mark_no_show(visit(), now=NINE + NO_SHOW_GRACE)).status is Status.NOSHOW
+
+
+def test_a_visit_is_fulfilled_after_arrival() -> None:
+    assert evolve(visit(Status.ARRIVED), fulfil(visit(Status.ARRIVED))).status is Status.FULFILLED
+
+
+ALLOWED = {
+    "confirm": {Status.HELD},
+    "reschedule": {Status.HELD, Status.BOOKED},
+    "cancel": {Status.HELD, Status.BOOKED},
+    "check-in": {Status.BOOKED},
+    "fulfil": {Status.ARRIVED},
+    "no-show": {Status.BOOKED},
+    "lapse": {Status.HELD},
+}
+
+
+def attempt(operation: str, of: Appointment) -> None:
+    early, late = DEADLINE - HOUR, NINE + HOUR
+    match operation:
+        case "confirm":
+            confirm(of, now=early)
+        case "reschedule":
+            reschedule(of, to=of.visit, claim=of.claim, allotments=of.allotments, notice=None, now=early)
+        case "cancel":
+            cancel(of, notice=None, now=early)
+        case "check-in":
+            check_in(of, now=late)
+        case "fulfil":
+            fulfil(of)
+        case "no-show":
+            mark_no_show(of, now=late)
+        case "lapse":
+            lapse(of, now=late)
+
+
+@pytest.mark.parametrize("status", list(Status))
+@pytest.mark.parametrize("operation", list(ALLOWED))
+def test_only_the_transitions_of_the_lifecycle_exist(operation: str, status: Status) -> None:
+    if status in ALLOWED[operation]:
+        attempt(operation, visit(status))
+    else:
+        with pytest.raises(NotInThatState) as refusal:
+            attempt(operation, visit(status))
+        assert (refusal.value.status, refusal.value.operation) == (status, operation)

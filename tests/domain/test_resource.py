@@ -1,0 +1,83 @@
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+import pytest
+
+from domain.interval import Interval
+from domain.refusals import HoursOverlap, InvalidValue, OutsideWorkingHours, ResourceClosed
+from domain.resource import Closure, Override, Resource, Shift, Span, ensure_valid_hours
+from tests.desk import HOUR, MINUTE, NINE, OFFICE_HOURS
+
+CLOSURE = UUID(int=7)
+
+
+def room(**changes: object) -> Resource:
+    traits: dict[str, object] = {
+        "id": UUID(int=1),
+        "organization_id": UUID(int=2),
+        "kind": "room",
+        "location_id": None,
+        "time_zone": "UTC",
+        "capacity": 1,
+        "shifts": OFFICE_HOURS,
+    }
+    return Resource(**{**traits, **changes})  # type: ignore[arg-type]
+
+
+def test_a_visit_within_working_hours_is_welcome() -> None:
+    room().ensure_open(Interval(NINE, NINE + HOUR))
+
+
+@pytest.mark.parametrize("start", [NINE - MINUTE, NINE + 7 * HOUR + MINUTE])
+def test_a_visit_that_begins_before_or_ends_after_the_hours_is_refused(start: datetime) -> None:
+    with pytest.raises(OutsideWorkingHours):
+        room().ensure_open(Interval(start, start + HOUR))
+
+
+def test_hours_that_meet_at_midnight_are_one_stretch() -> None:
+    night = (Shift("MO", Span(22 * 60, 24 * 60)), Shift("TU", Span(0, 6 * 60)))
+    start = NINE + 14 * HOUR
+    room(shifts=night).ensure_open(Interval(start, start + 3 * HOUR))
+
+
+def test_an_override_replaces_the_hours_of_its_date_alone() -> None:
+    off = room(overrides=(Override(date(2026, 11, 23), ()),))
+    with pytest.raises(OutsideWorkingHours):
+        off.ensure_open(Interval(NINE, NINE + HOUR))
+    off.ensure_open(Interval(NINE + 24 * HOUR, NINE + 25 * HOUR))
+
+
+def test_a_closure_names_itself_when_it_refuses() -> None:
+    closed = room(closures=(Closure(CLOSURE, Interval(NINE + 30 * MINUTE, NINE + 2 * HOUR)),))
+    with pytest.raises(ResourceClosed) as refusal:
+        closed.ensure_open(Interval(NINE, NINE + HOUR))
+    assert refusal.value.closure_id == CLOSURE
+    closed.ensure_open(Interval(NINE, NINE + 30 * MINUTE))
+
+
+def test_working_hours_are_kept_on_the_day_of_a_clock_change() -> None:
+    afternoon = tuple(Shift(weekday, Span(13 * 60, 18 * 60)) for weekday in ("SA", "SU"))
+    here = room(time_zone="America/New_York", shifts=afternoon)
+    assert here.working_hours(date(2026, 3, 7), date(2026, 3, 8)) == [
+        Interval(datetime(2026, 3, 7, 18, tzinfo=UTC), datetime(2026, 3, 7, 23, tzinfo=UTC)),
+        Interval(datetime(2026, 3, 8, 17, tzinfo=UTC), datetime(2026, 3, 8, 22, tzinfo=UTC)),
+    ]
+
+
+def test_a_shift_inside_a_spring_gap_has_no_minutes() -> None:
+    gap = (Shift("SU", Span(2 * 60, 2 * 60 + 30)),)
+    hours = room(time_zone="America/New_York", shifts=gap).working_hours(date(2026, 3, 8), date(2026, 3, 8))
+    assert sum(((h.end - h.start) for h in hours), 0 * HOUR) == 30 * MINUTE
+
+
+def test_overlapping_spans_of_a_day_are_refused() -> None:
+    with pytest.raises(HoursOverlap):
+        ensure_valid_hours((Shift("MO", Span(540, 720)), Shift("MO", Span(700, 800))))
+    with pytest.raises(HoursOverlap):
+        ensure_valid_hours((), (Override(date(2026, 1, 1), ()), Override(date(2026, 1, 1), ())))
+
+
+@pytest.mark.parametrize("span", [Span(600, 540), Span(-1, 60), Span(0, 1441), Span(60, 60)])
+def test_spans_that_no_day_has_are_refused(span: Span) -> None:
+    with pytest.raises(InvalidValue):
+        ensure_valid_hours((Shift("MO", span),))
