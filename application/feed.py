@@ -10,7 +10,10 @@ from application.journal import Recorded
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A fact on its partition. ``previous`` is the position of the fact before it there, 0 for the first."""
+    """A fact on its partition. ``previous`` is the position of the fact before it there, 0 for the first.
+
+    In any case no fact of the partition lies between the two: one that has seen ``previous`` has missed nothing.
+    """
 
     partition: int
     previous: int
@@ -26,7 +29,7 @@ class Feed(Protocol):
     """A consumer's end of the topic. Delivers again after any failure, and possibly not what came before it."""
 
     def poll(self, timeout_s: float) -> Sequence[Delivery]:
-        """What has arrived, at most a batch; empty after ``timeout_s``."""
+        """What has arrived, at most a batch; empty after ``timeout_s``. Raises ``TopicUnavailable``."""
 
     def partitions(self) -> frozenset[int]:
         """The partitions that are this consumer's at present; others belong to its fellows."""
@@ -41,10 +44,21 @@ class Topic(Protocol):
         """The position last published on each partition, 0 where there is none."""
 
     def publish(self, deliveries: Sequence[Delivery]) -> None:
-        """Returns when the broker has all of them. Raises ``TopicUnavailable``; then the tail must be read again."""
+        """Returns when the broker has all of them. Raises ``TopicUnavailable``; then the tail must be read again.
+
+        Raises ``FactTooLarge`` before anything is sent.
+        """
 
     def close(self) -> None: ...
 
 
 class TopicUnavailable(Exception):  # noqa: N818
     """The broker cannot be reached, or has lost what it had."""
+
+
+class FactTooLarge(Exception):  # noqa: N818
+    """The fact at ``position`` exceeds what the broker takes: it can only be read in the journal."""
+
+    def __init__(self, position: int, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(f"the fact at position {position} has {size_bytes} bytes; a message holds {limit_bytes}")
+        self.position = position

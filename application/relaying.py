@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from application.feed import Delivery, FactTooLarge, Topic, TopicUnavailable, partition_of
+from application.feed import Delivery, FactTooLarge, Topic, partition_of
 from application.journal import JournalReader, Recorded
 
 BATCH_SPAN_MAX = 500
@@ -149,6 +149,3 @@ class Relay:
             for recorded in reversed(self._reader.read(after=lower, limit=BATCH_SPAN_MAX, upto=window_end)):
                 found.setdefault(partition_of(recorded.provenance.organization_id, self._partitions), recorded.position)
         return {partition: found.get(partition, lower) for partition in range(self._partitions)}
-
-
-__all__ = ["Relay", "TopicAheadOfJournal", "TopicUnavailable"]

@@ -1,0 +1,285 @@
+"""One sink's end of a follower: applies facts exactly once, each batch and its checkpoint in one transaction."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import Counter, Gauge
+from psycopg import Connection, OperationalError
+from psycopg.sql import SQL, Identifier
+
+from application.feed import Delivery, partition_of
+from application.journal import Recorded
+from projections.checkpoint import Sink, ensure_schema, is_durable, lock_checkpoint, move_checkpoint
+
+RETRY_FIRST_S = 0.1
+RETRY_LONGEST_S = 30.0
+
+APPLIED = Counter("daybook_facts_applied_total", "Facts applied", ["sink"])
+POSITION = Gauge("daybook_checkpoint_position", "Everything at or below is applied", ["sink", "partition"])
+HALTED = Gauge("daybook_partition_halted", "1: a fact cannot be applied, the partition waits", ["sink", "partition"])
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Portion:
+    """What one transaction applies of a partition. ``upto``: nothing more of it lies at or below."""
+
+    upto: int
+    facts: list[Recorded] = field(default_factory=list)
+
+
+Work = Mapping[int, Portion]
+"""By partition."""
+
+
+class CheckpointMoved(Exception):  # noqa: N818
+    """The checkpoint is lower than what this process has applied: the schema was replaced, or a crash undid it."""
+
+
+def retry_delay_s(failures: int) -> float:
+    """How long to wait after so many failures in a row."""
+    return min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(failures - 1, 16))
+
+
+class Outlet:
+    """Applies to one sink. A partition is *live* (takes deliveries) or *behind* (is read from the journal).
+
+    It is behind at first, after a gap, after any failure (then not before a back-off has passed), and
+    when the journal turns out to have more. Nothing that happens to one sink concerns another.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        connect: Callable[[], Connection[Any]],
+        partitions: int,
+        *,
+        schema: str | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = schema or sink.NAME
+        self._sink = sink
+        self._connect = connect
+        self._partitions = partitions
+        self._monotonic = monotonic
+        self._connection: Connection[Any] | None = None
+        self._connect_at = 0.0
+        self._connect_failures = 0
+        self._owned: frozenset[int] = frozenset()
+        self._seen: dict[int, int] = {}
+        self._behind: dict[int, float] = {}
+        self._failures: dict[int, int] = {}
+        self.applied_total = 0
+
+    # What the follower asks and tells
+
+    def assign(self, partitions: frozenset[int]) -> None:
+        """These are ours now; those that are new are behind until the journal says otherwise."""
+        for gone in self._owned - partitions:
+            self._seen.pop(gone, None)
+            self._behind.pop(gone, None)
+        self._owned = partitions
+
+    def ready(self) -> bool:
+        """Connected, and the checkpoints of all partitions read; else tries, at most as often as the back-off says."""
+        now = self._monotonic()
+        if self._connection is None:
+            if now < self._connect_at:
+                return False
+            self._guarded(self._open)
+        if self._connection is not None and self._owned - self._seen.keys():
+            self._guarded(self._load)
+        return self._connection is not None
+
+    def reading_from(self) -> int | None:
+        """The position after which the journal is to be read now; None if there is no need, or not yet."""
+        now = self._monotonic()
+        return min((self._seen[p] for p, at in self._behind.items() if at <= now), default=None)
+
+    def is_behind(self) -> bool:
+        """Whether something waits for the journal, be it now or after a back-off."""
+        return self._connection is None or bool(self._behind) or bool(self._owned - self._seen.keys())
+
+    def position(self) -> int:
+        """All facts up to here are applied, of the partitions that it owns."""
+        return min(self._seen.values(), default=0)
+
+    def lag(self, head: int) -> int:
+        """How far it is from ``head``, in positions. A live partition that is quiet does not count."""
+        seen = [self._seen[partition] for partition in self._behind]
+        return max(0, head - (min(seen) if seen else max(self._seen.values(), default=0)))
+
+    def compare(self, head: int, partitions: frozenset[int]) -> None:
+        """Nothing has arrived from these partitions for a while: read the journal if it goes further, to ``head``."""
+        now = self._monotonic()
+        for partition in partitions & self._seen.keys():
+            if self._seen[partition] < head:
+                self._behind.setdefault(partition, now)
+
+    def deliver(self, deliveries: Sequence[Delivery]) -> int:
+        """Apply what has arrived from the feed, in any state of repetition. How many facts were applied."""
+        work: dict[int, Portion] = {}
+        seen, behind = self._seen, self._behind
+        for delivery in deliveries:
+            partition = delivery.partition
+            if partition in behind or partition not in seen:
+                continue
+            portion = work.get(partition)
+            known = portion.upto if portion else seen[partition]
+            if delivery.recorded.position <= known:
+                continue
+            if delivery.previous > known:
+                behind[partition] = self._monotonic()
+                logger.info("%s: gap on partition %d after %d, reading the journal", self.name, partition, known)
+                continue
+            if portion is None:
+                portion = work[partition] = Portion(known)
+            portion.facts.append(delivery.recorded)
+            portion.upto = delivery.recorded.position
+        return self._guarded_apply(work)
+
+    def refill(self, page: Sequence[Recorded], *, complete: bool) -> int:
+        """Apply a page of the journal to what is behind. ``complete``: the journal had no more when it was read."""
+        now = self._monotonic()
+        due = {p: self._seen[p] for p, at in self._behind.items() if at <= now}
+        reach = page[-1].position if page else 0
+        work = {p: Portion(max(seen, reach)) for p, seen in due.items()}
+        for recorded in page:
+            partition = partition_of(recorded.provenance.organization_id, self._partitions)
+            if partition in due and recorded.position > due[partition]:
+                work[partition].facts.append(recorded)
+        applied = self._guarded_apply({p: portion for p, portion in work.items() if portion.upto > due[p]})
+        for partition, portion in work.items():
+            if complete and self._seen.get(partition, -1) >= portion.upto:
+                self._behind.pop(partition, None)
+        return applied
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # The connection
+
+    def _open(self) -> None:
+        connection = self._connect()
+        try:
+            connection.autocommit = True
+            ensure_schema(connection, self._sink, self._partitions, schema=self.name)
+            connection.execute(SQL("SET search_path = {}").format(Identifier(self.name)))
+            if not is_durable(self._sink):
+                connection.execute("SET synchronous_commit = off")
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+
+    def _load(self) -> None:
+        assert self._connection
+        now = self._monotonic()
+        for partition, position in self._connection.execute("SELECT partition, position FROM checkpoint").fetchall():
+            if partition in self._owned and partition not in self._seen:
+                self._seen[partition] = position
+                self._behind[partition] = now
+        self._connect_failures = 0
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        """Whatever goes wrong here concerns the sink as a whole: start again, later."""
+        try:
+            work()
+        except Exception as wrong:  # noqa: BLE001  it is logged, and tried again for ever
+            self._start_again(wrong)
+
+    def _start_again(self, wrong: Exception) -> None:
+        self.close()
+        self._seen.clear()
+        self._behind.clear()
+        self._connect_failures += 1
+        delay_s = retry_delay_s(self._connect_failures)
+        self._connect_at = self._monotonic() + delay_s
+        expected = isinstance(wrong, (OperationalError, CheckpointMoved))
+        logger.warning(
+            "%s: starts again in %.1f s: %s", self.name, delay_s, wrong, exc_info=None if expected else wrong
+        )
+
+    # The transactions
+
+    def _guarded_apply(self, work: Work) -> int:
+        before = self.applied_total
+        if work:
+            self._guarded(lambda: self._apply(work))
+        return self.applied_total - before
+
+    def _apply(self, work: Work) -> bool:
+        """Apply all of it, or all that comes before a fact that cannot be applied. Whether that was all."""
+        try:
+            self._commit(work)
+        except Exception as wrong:
+            if self._connection is None or self._connection.closed or isinstance(wrong, CheckpointMoved):
+                raise
+            if len(work) > 1:
+                return self._apply_each(work)
+            ((partition, portion),) = work.items()
+            if len(portion.facts) > 1:
+                half = len(portion.facts) // 2
+                first, second = portion.facts[:half], portion.facts[half:]
+                return self._apply({partition: Portion(first[-1].position, first)}) and self._apply(
+                    {partition: Portion(portion.upto, second)}
+                )
+            logger.exception("%s: the fact at position %d cannot be applied", self.name, portion.upto)
+            self._halt(partition)
+            return False
+        return True
+
+    def _apply_each(self, work: Work) -> bool:
+        complete = True
+        for partition, portion in work.items():
+            complete = self._apply({partition: portion}) and complete
+        return complete
+
+    def _commit(self, work: Work) -> None:
+        assert self._connection
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            held = lock_checkpoint(cursor, sorted(work))
+            if any(held[partition] < self._seen[partition] for partition in work):
+                raise CheckpointMoved(f"the checkpoint of {self.name} is lower than what was applied")
+            fresh = [fact for p, portion in work.items() for fact in portion.facts if fact.position > held[p]]
+            if len(work) > 1:
+                fresh.sort(key=_position)
+            if fresh:
+                self._sink.project(fresh, cursor)
+            moved = {p: portion.upto for p, portion in work.items() if portion.upto > held[p]}
+            if moved:
+                move_checkpoint(cursor, self.name, moved)
+        self._note({p: max(held[p], portion.upto) for p, portion in work.items()}, fresh)
+
+    def _note(self, positions: Mapping[int, int], applied: list[Recorded]) -> None:
+        self._seen.update(positions)
+        self.applied_total += len(applied)
+        APPLIED.labels(self.name).inc(len(applied))
+        for partition, position in positions.items():
+            POSITION.labels(self.name, partition).set(position)
+            if self._failures.pop(partition, 0):
+                HALTED.labels(self.name, partition).set(0)
+        after_commit = getattr(self._sink, "after_commit", None)
+        if applied and after_commit is not None:
+            try:
+                after_commit(applied)
+            except Exception:
+                logger.exception("%s: a hint after the commit failed; the rows are committed", self.name)
+
+    def _halt(self, partition: int) -> None:
+        """A fact cannot be applied. Later ones of the partition may build on it, so all of it waits."""
+        self._failures[partition] = failures = self._failures.get(partition, 0) + 1
+        delay_s = retry_delay_s(failures)
+        self._behind[partition] = self._monotonic() + delay_s
+        HALTED.labels(self.name, partition).set(1)
+        logger.error("%s: partition %d waits %.1f s", self.name, partition, delay_s)
+
+
+def _position(recorded: Recorded) -> int:
+    return recorded.position

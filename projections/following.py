@@ -1,0 +1,186 @@
+"""The loop of everything that follows the facts: projectors, notifier, timekeeper.
+
+Kafka brings speed, the journal brings certainty: what the feed repeats is skipped by position, what it
+misses is read from the journal, and while it brings nothing the journal is asked whether that is right.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from prometheus_client import Gauge
+from psycopg import Connection
+
+from application.feed import Delivery, Feed, TopicUnavailable
+from application.journal import JournalReader
+from projections.applying import Outlet, retry_delay_s
+from projections.checkpoint import Sink
+
+PAGE_FACTS_MAX = 2_000
+POLL_S = 0.25
+LOOK_EVERY_S = 1.0
+"""How often a silent feed is compared with the journal: below the two seconds that a reader of its own writes waits."""
+PARTITION_SILENT_S = 10.0
+"""While others bring facts, a partition may be silent for so long before the journal is asked. That reads
+the others' facts again, so not at once."""
+
+LAG = Gauge("daybook_lag_positions", "The journal's head minus the sink's position", ["sink"])
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+"""Told after each turn that applied something: sink, its position, the highest position known."""
+
+
+class Follower:
+    """Follows for several sinks, each in its own transactions. Not thread-safe, except for ``stop``.
+
+    ``connect`` opens a new connection of the database where the sinks' schemas are. The reader and the
+    feed belong to the follower from now on; the reader opens its connection again by itself.
+    """
+
+    def __init__(
+        self,
+        sinks: Sequence[Sink],
+        feed: Feed,
+        reader: JournalReader,
+        *,
+        connect: Callable[[], Connection[Any]],
+        partitions: int,
+        progress: Progress | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._outlets = [Outlet(sink, connect, partitions, monotonic=monotonic) for sink in sinks]
+        self._feed = feed
+        self._reader = reader
+        self._all_partitions = frozenset(range(partitions))
+        self._progress = progress
+        self._monotonic = monotonic
+        self._stopping = threading.Event()
+        self._owned: frozenset[int] = frozenset()
+        self._heard_at: dict[int, float] = {}
+        self._looked_at = monotonic()
+        self._head = 0
+
+    def run(self) -> None:
+        """Follow until ``stop``. Nothing that can be tried again ends it."""
+        failures = 0
+        try:
+            while not self._stopping.is_set():
+                try:
+                    self.step()
+                    failures = 0
+                except Exception:
+                    failures += 1
+                    delay_s = retry_delay_s(failures)
+                    logger.exception("following failed, again in %.1f s", delay_s)
+                    self._stopping.wait(delay_s)
+        finally:
+            self._feed.close()
+            for outlet in self._outlets:
+                outlet.close()
+
+    def stop(self) -> None:
+        """Let ``run`` return after the present turn; for signal handlers and other threads."""
+        self._stopping.set()
+
+    def step(self, poll_s: float = POLL_S) -> int:
+        """One turn: what arrived, then a page of the journal for each sink that is behind. Facts applied."""
+        deliveries = self._poll(0.0 if any(o.reading_from() is not None for o in self._outlets) else poll_s)
+        self._hear(deliveries)
+        able = [outlet for outlet in self._outlets if outlet.ready()]
+        before = {outlet.name: outlet.applied_total for outlet in able}
+        for outlet in able:
+            outlet.deliver(deliveries)
+        # Read after polling: what was polled and dropped for a partition that is behind is in this page, or before.
+        self._refill(able)
+        self._look_if_silent(able)
+        self._tell(able, before)
+        return sum(outlet.applied_total - before[outlet.name] for outlet in able)
+
+    def caught_up(self) -> bool:
+        """Whether every sink has all that the journal held at the last look, and nothing waits for a retry."""
+        return all(not outlet.is_behind() for outlet in self._outlets)
+
+    def _poll(self, timeout_s: float) -> Sequence[Delivery]:
+        try:
+            deliveries = self._feed.poll(timeout_s)
+            owned = self._feed.partitions()
+        except TopicUnavailable as lost:
+            # No broker, no one to share the partitions out: follow all of them in the journal. Another process
+            # that does the same only finds, under the checkpoint's lock, that the work is done.
+            if self._owned != self._all_partitions:
+                logger.warning("no feed (%s): following the journal", lost)
+            deliveries, owned = (), self._all_partitions
+            self._stopping.wait(timeout_s)
+        if owned != self._owned:
+            self._owned = owned
+            for outlet in self._outlets:
+                outlet.assign(owned)
+        return deliveries
+
+    def _hear(self, deliveries: Sequence[Delivery]) -> None:
+        now = self._monotonic()
+        for delivery in deliveries:
+            self._heard_at[delivery.partition] = now
+            self._head = max(self._head, delivery.recorded.position)
+
+    def _refill(self, outlets: Sequence[Outlet]) -> None:
+        wanting = sorted(
+            ((start, outlet) for outlet in outlets if (start := outlet.reading_from()) is not None),
+            key=lambda pair: pair[0],
+        )
+        page, first, complete = None, 0, False
+        for start, outlet in wanting:
+            # Sinks that are about as far share a page; a new sink far behind does not hold the others up.
+            if page is None or not (complete or start < page[-1].position):
+                first = start
+                page = self._reader.read(after=first, limit=PAGE_FACTS_MAX)
+                complete = len(page) < PAGE_FACTS_MAX
+                self._head = max(self._head, page[-1].position if page else first)
+            outlet.refill(page, complete=complete)
+
+    def _look_if_silent(self, outlets: Sequence[Outlet]) -> None:
+        now = self._monotonic()
+        if now - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        all_silent = now - max(self._heard_at.values(), default=0.0) >= LOOK_EVERY_S
+        patience_s = LOOK_EVERY_S if all_silent else PARTITION_SILENT_S
+        silent = frozenset(p for p in self._owned if now - self._heard_at.get(p, 0.0) >= patience_s)
+        self._head = max(self._head, self._reader.head())
+        for outlet in outlets:
+            outlet.compare(self._head, silent)
+
+    def _tell(self, outlets: Sequence[Outlet], before: dict[str, int]) -> None:
+        for outlet in outlets:
+            LAG.labels(outlet.name).set(outlet.lag(self._head))
+            if self._progress is not None and outlet.applied_total > before[outlet.name]:
+                self._progress(outlet.name, outlet.position(), self._head)
+
+
+def catch_up(outlet: Outlet, reader: JournalReader, partitions: int) -> int:
+    """Apply the whole journal, as far as it goes now, to one sink: a rebuild beside the live one, a replay.
+
+    Raises ``NotCaughtUp`` where a fact cannot be applied or the database is lost. Facts applied.
+    """
+    outlet.assign(frozenset(range(partitions)))
+    before = outlet.applied_total
+    if not outlet.ready():
+        raise NotCaughtUp(outlet.name, 0)
+    while (start := outlet.reading_from()) is not None:
+        page = reader.read(after=start, limit=PAGE_FACTS_MAX)
+        outlet.refill(page, complete=len(page) < PAGE_FACTS_MAX)
+    if outlet.is_behind():
+        raise NotCaughtUp(outlet.name, outlet.position())
+    return outlet.applied_total - before
+
+
+class NotCaughtUp(Exception):  # noqa: N818
+    """The reason is in the log."""
+
+    def __init__(self, sink: str, position: int) -> None:
+        super().__init__(f"{sink} stopped at position {position}")
+        self.position = position
