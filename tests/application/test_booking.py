@@ -283,20 +283,20 @@ def test_a_customer_cannot_check_in_by_himself() -> None:
         desk.do(check_in, CheckIn(appointment_id=visit.id), desk.as_customer(ana))
 
 
-MOVES: list[Callable[[Desk, UUID], tuple[Any, Any]]] = [
-    lambda desk, visit: (cancel, Cancel(appointment_id=visit)),
-    lambda desk, visit: (reschedule, Reschedule(appointment_id=visit, start=NINE + HOUR)),
-    lambda desk, visit: (check_in, CheckIn(appointment_id=visit)),
+MOVES: list[Callable[[UUID], tuple[Any, Any]]] = [
+    lambda visit: (cancel, Cancel(appointment_id=visit)),
+    lambda visit: (reschedule, Reschedule(appointment_id=visit, start=NINE + HOUR)),
+    lambda visit: (check_in, CheckIn(appointment_id=visit)),
 ]
 
 
 @pytest.mark.parametrize("move", MOVES)
-def test_what_belongs_to_another_organization_is_not_found(move: Callable[[Desk, UUID], tuple[Any, Any]]) -> None:
+def test_what_belongs_to_another_organization_is_not_found(move: Callable[[UUID], tuple[Any, Any]]) -> None:
     desk = Desk()
     desk.resource()
     visit = desk.booked(desk.service())
     stranger = Actor(desk.new_id(), desk.new_id(), desk.new_id(), Role.OWNER)
-    use_case, command = move(desk, visit.id)
+    use_case, command = move(visit.id)
     with pytest.raises(NotFound):
         desk.do(use_case, command, stranger)
 
