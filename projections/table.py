@@ -8,8 +8,8 @@ import msgspec
 from psycopg import Cursor
 from psycopg.sql import SQL, Composed, Identifier
 
-Row = Mapping[str, object]
-"""Column name → value: whatever msgspec writes as JSON; ``msgspec.Raw`` for a jsonb column."""
+Row = Any
+"""A mapping or a dataclass of column name → value: whatever msgspec writes as JSON; ``msgspec.Raw`` for jsonb."""
 
 
 @dataclass(frozen=True)
