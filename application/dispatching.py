@@ -1,0 +1,266 @@
+"""How a notice becomes messages, each of them sent once or not at all, never twice.
+
+No provider offers an idempotency key. So a message is marked in doubt, durably, before its provider is
+called; whatever the call does not settle is asked of the provider afterwards; and what the provider cannot
+tell is parked as unknown, for a human to decide, rather than sent again.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+from datetime import timedelta
+from threading import Lock
+from typing import Protocol
+from uuid import UUID
+
+from application.clock import Clock
+from application.decision import State
+from application.journal import Recorded
+from application.ledger import Doubt, Ledger, Taking
+from application.notifying import (
+    MESSAGE_AGE_MAX,
+    Channel,
+    Content,
+    Delivery,
+    Moot,
+    Notice,
+    Occasion,
+    Template,
+    address_of,
+    deliveries_of,
+    folded,
+    moot,
+    occasion,
+    streams_behind,
+)
+from application.providers import Absent, Accepted, CannotTell, Message, Refused, Sender, Unclear
+from application.vault import Person
+from domain.appointment import Appointment
+from domain.resource import Resource
+
+FAN_OUT_NOTICES_MAX = 200
+ATTEMPTS_MAX = 20
+BACK_OFF_MAX = timedelta(minutes=15)
+
+
+class FactStreams(Protocol):
+    def load(self, stream_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Recorded]]:
+        """All facts of the streams, from the journal itself. Blocking."""
+
+
+class Contacts(Protocol):
+    def people(self, subjects: Iterable[tuple[UUID, UUID]]) -> Mapping[UUID, Person]:
+        """People by subject id; asked for as (organization, subject). Blocking."""
+
+
+class Renderer(Protocol):
+    def render(self, template: Template, channel: Channel, locale: str | None, about: Occasion) -> Content: ...
+
+
+class Tally:
+    """What became of messages in this process, by state, for metrics and log lines. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: dict[str, int] = {}
+
+    def add(self, state: str, count: int = 1) -> None:
+        with self._lock:
+            self._counts[state] = self._counts.get(state, 0) + count
+
+    def counts(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._counts)
+
+
+def _unreported(_delivery: Delivery, _state: str, _reason: str) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Dispatcher:
+    """Works the ledger off. ``clock`` is the one that facts are dated by; retries run on real time.
+
+    One thread calls ``step``; the providers are called in ``threads``, at most ``in_flight_max`` at a time.
+    """
+
+    ledger: Ledger
+    streams: FactStreams
+    contacts: Contacts
+    renderer: Renderer
+    senders: Mapping[Channel, Sender]
+    clock: Clock
+    threads: Executor
+    in_flight_max: int = 8
+    report: Callable[[Delivery, str, str], None] = _unreported
+    tally: Tally = field(default_factory=Tally)
+    _in_flight: set[Future[None]] = field(default_factory=set)
+
+    def step(self) -> bool:
+        """Do what there is to do now; False if there was nothing. Raises what a call of the ledger raised."""
+        return any([self.fan_out(), self.dispatch(), self.reconcile()])
+
+    def drain(self) -> None:
+        """Wait for the calls that are under way. Whatever is not settled then stays in doubt."""
+        self._free(wait_for_all=True)
+
+    def fan_out(self) -> bool:
+        """Turn notices into one intent for each channel by which the customer can be reached at this moment."""
+        with self.ledger.fan_out(FAN_OUT_NOTICES_MAX) as taken:
+            if not taken.notices:
+                return False
+            streams = self.streams.load([notice.appointment_id for notice in taken.notices])
+            now = self.clock.now()
+            customers: dict[Notice, UUID] = {}
+            for notice in taken.notices:
+                stream = streams.get(notice.appointment_id, ())
+                visit = folded(stream)
+                if isinstance(visit, Appointment) and moot(notice, stream, now=now) is not Moot.NEVER_BOOKED:
+                    customers[notice] = visit.customer_id
+            people = self.contacts.people((notice.organization_id, one) for notice, one in customers.items())
+            deliveries = [
+                delivery
+                for notice, customer_id in customers.items()
+                for delivery in deliveries_of(notice, customer_id, people.get(customer_id))
+            ]
+            taken.spread(deliveries)
+        self.tally.add("intent", len(deliveries))
+        return True
+
+    def dispatch(self) -> bool:
+        """Send what is due: judged on the journal as it is now, marked in doubt, then handed to the providers."""
+        free = self._free()
+        if not free:
+            return True
+        with self.ledger.take(free) as taken:
+            if not taken.deliveries:
+                return False
+            ready = self._judge(taken)
+            doubted = taken.doubt([delivery for delivery, _ in ready])
+        # From here on a crash leaves doubt, never a second message.
+        for delivery, (_, message) in zip(doubted, ready, strict=True):
+            self._in_flight.add(self.threads.submit(self._send, delivery, message))
+        return True
+
+    def _free(self, *, wait_for_all: bool = False) -> int:
+        """How many calls may be added; waits until one may."""
+        full = len(self._in_flight) >= self.in_flight_max
+        if self._in_flight and wait_for_all:
+            wait(self._in_flight)
+        elif full:
+            wait(self._in_flight, timeout=1.0, return_when=FIRST_COMPLETED)
+        done = {call for call in self._in_flight if call.done()}
+        self._in_flight -= done
+        for call in done:
+            call.result()
+        return max(0, self.in_flight_max - len(self._in_flight))
+
+    def _judge(self, taken: Taking) -> list[tuple[Delivery, Message]]:
+        streams = self.streams.load(list({d.notice.appointment_id for d in taken.deliveries}))
+        now = self.clock.now()
+        due: list[Delivery] = []
+        for delivery in taken.deliveries:
+            pointless = moot(delivery.notice, streams.get(delivery.notice.appointment_id, ()), now=now)
+            if pointless:
+                self._skip(taken, delivery, pointless)
+            elif delivery.channel not in self.senders:
+                self._skip(taken, delivery, "no_provider")
+            else:
+                due.append(delivery)
+        states = self._states_behind([streams[delivery.notice.appointment_id] for delivery in due])
+        people = self.contacts.people(_subjects(due, states))
+        ready: list[tuple[Delivery, Message]] = []
+        for delivery in due:
+            person = people.get(delivery.recipient_id)
+            to = person and address_of(person, delivery.channel)
+            if not person or not to:
+                self._skip(taken, delivery, "unreachable")  # erased, or the address was removed
+                continue
+            about = occasion(delivery, streams[delivery.notice.appointment_id], states, people)
+            content = self.renderer.render(delivery.notice.template, delivery.channel, person.locale, about)
+            ready.append(
+                (delivery, Message(delivery_id=delivery.id, to=to, content=content, reference=about.reference))
+            )
+        return ready
+
+    def _skip(self, taken: Taking, delivery: Delivery, reason: str) -> None:
+        taken.skip(delivery, reason)
+        self._tell(delivery, "skipped", reason)
+
+    def _tell(self, delivery: Delivery, state: str, reason: str = "") -> None:
+        self.tally.add(state)
+        self.report(delivery, state, reason)
+
+    def _states_behind(self, streams: Sequence[Sequence[Recorded]]) -> dict[UUID, State | None]:
+        """The present states of what the visits name. A moved visit's older notice is moot, so no others are named."""
+        visits = [visit for visit in map(folded, streams) if isinstance(visit, Appointment)]
+        named = {stream_id for visit in visits for stream_id in streams_behind(visit)}
+        states = {stream_id: folded(stream) for stream_id, stream in self.streams.load(list(named)).items()}
+        places = {state.location_id for state in states.values() if isinstance(state, Resource) and state.location_id}
+        if places:
+            states |= {stream_id: folded(stream) for stream_id, stream in self.streams.load(list(places)).items()}
+        return states
+
+    def _send(self, delivery: Delivery, message: Message) -> None:
+        match self.senders[delivery.channel].send(message):
+            case Accepted(provider_id):
+                self.ledger.sent(delivery, provider_id)
+                self._tell(delivery, "sent")
+            case Refused(reason, lasting, _) if lasting or delivery.attempt >= ATTEMPTS_MAX:
+                self.ledger.failed(delivery, reason)
+                self._tell(delivery, "failed", reason)
+            case Refused(reason, _, retry_after):
+                self.ledger.again(delivery, reason, max(back_off(delivery.attempt), retry_after or timedelta()))
+                self._tell(delivery, "retry", reason)
+            case Unclear(reason):
+                self.ledger.ask_later(delivery, reason, back_off(1))
+                self._tell(delivery, "in_doubt", reason)
+
+    def reconcile(self) -> bool:
+        """Ask the providers about messages in doubt."""
+        free = self._free()
+        doubts = self.ledger.doubts(free) if free else ()
+        if not doubts:
+            return False
+        people = self.contacts.people((d.delivery.notice.organization_id, d.delivery.recipient_id) for d in doubts)
+        for doubt in doubts:
+            person = people.get(doubt.delivery.recipient_id)
+            self._in_flight.add(self.threads.submit(self._look_into, doubt, person))
+        return True
+
+    def _look_into(self, doubt: Doubt, person: Person | None) -> None:
+        delivery = doubt.delivery
+        sender = self.senders.get(delivery.channel)
+        to = person and address_of(person, delivery.channel)
+        if sender is None or not to:
+            self._park(delivery, "unreachable" if sender else "no_provider")
+            return
+        match sender.find(delivery.id, to, doubt.attempted_at):
+            case Accepted(provider_id):
+                self.ledger.sent(delivery, provider_id)
+                self._tell(delivery, "sent", "reconciled")
+            case Absent() if doubt.age >= sender.conclusive_after:
+                self.ledger.again(delivery, "not_taken", timedelta())
+                self._tell(delivery, "retry", "not_taken")
+            case Absent():
+                self.ledger.ask_later(delivery, "not_listed_yet", sender.conclusive_after - doubt.age)
+            case CannotTell(reason):
+                self._park(delivery, reason)
+            case Unclear(reason) if doubt.age > MESSAGE_AGE_MAX:
+                self._park(delivery, reason)
+            case Unclear(reason):
+                self.ledger.ask_later(delivery, reason, min(doubt.age + back_off(1), BACK_OFF_MAX))
+
+    def _park(self, delivery: Delivery, reason: str) -> None:
+        self.ledger.park(delivery, reason)
+        self._tell(delivery, "unknown", reason)
+
+
+def back_off(attempt: int) -> timedelta:
+    """1, 2, 4 … seconds, at most ``BACK_OFF_MAX``."""
+    return min(timedelta(seconds=2 ** min(attempt - 1, 20)), BACK_OFF_MAX)
+
+
+def _subjects(due: Sequence[Delivery], states: Mapping[UUID, State | None]) -> Iterable[tuple[UUID, UUID]]:
+    """The customers, and the resources, whose names are in the vault too."""
+    yield from ((delivery.notice.organization_id, delivery.recipient_id) for delivery in due)
+    yield from ((state.organization_id, state.id) for state in states.values() if isinstance(state, Resource))

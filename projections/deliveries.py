@@ -1,0 +1,109 @@
+"""The ledger of messages: what facts give reason to send, and what became of it. Not a read model, never rebuilt.
+
+A fact leaves a *notice*, in the transaction of the checkpoint. The notifier replaces it by one *delivery* for each
+channel of each recipient, and each delivery by its outcome. No personal data: subject ids only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from psycopg import AsyncConnection, Cursor
+from psycopg.rows import class_row
+
+from application.journal import Recorded
+from application.notifying import notice_of
+
+NOTIFICATIONS_MAX = 200
+
+
+class Deliveries:
+    """The sink. Twice the same fact, from whatever source, is one notice and one delivery per channel."""
+
+    NAME: ClassVar[str] = "deliveries"
+    DURABLE: ClassVar[bool] = True
+    TABLES: ClassVar[str] = """
+    CREATE TABLE notice (
+        position bigint NOT NULL,
+        template text NOT NULL,
+        organization_id uuid NOT NULL,
+        appointment_id uuid NOT NULL,
+        version int NOT NULL,
+        at timestamptz NOT NULL,
+        PRIMARY KEY (position, template)
+    );
+    CREATE TABLE delivery (
+        id uuid PRIMARY KEY,
+        position bigint NOT NULL,
+        template text NOT NULL,
+        channel text NOT NULL,
+        recipient_id uuid NOT NULL,
+        organization_id uuid NOT NULL,
+        appointment_id uuid NOT NULL,
+        version int NOT NULL,
+        at timestamptz NOT NULL,
+        state text NOT NULL CHECK (state IN ('intent', 'in_doubt', 'sent', 'failed', 'skipped', 'unknown')),
+        reason text,
+        provider_id text,
+        attempts int NOT NULL DEFAULT 0,
+        due_at timestamptz NOT NULL DEFAULT now(),
+        attempted_at timestamptz,
+        changed_at timestamptz NOT NULL DEFAULT now(),
+        UNIQUE (position, template, channel, recipient_id)
+    );
+    CREATE INDEX delivery_due ON delivery (due_at) WHERE state = 'intent';
+    CREATE INDEX delivery_in_doubt ON delivery (due_at) WHERE state = 'in_doubt';
+    CREATE INDEX delivery_of_appointment ON delivery (organization_id, appointment_id, position);
+    """
+
+    def project(self, batch: Sequence[Recorded], cursor: Cursor[Any]) -> None:
+        notices = [notice for recorded in batch if (notice := notice_of(recorded))]
+        if not notices:
+            return
+        cursor.execute(
+            "INSERT INTO notice (position, template, organization_id, appointment_id, version, at)"
+            " SELECT * FROM unnest(%s::bigint[], %s::text[], %s::uuid[], %s::uuid[], %s::int[], %s::timestamptz[])"
+            " ON CONFLICT DO NOTHING",
+            (
+                [notice.position for notice in notices],
+                [str(notice.template) for notice in notices],
+                [notice.organization_id for notice in notices],
+                [notice.appointment_id for notice in notices],
+                [notice.version for notice in notices],
+                [notice.at for notice in notices],
+            ),
+        )
+
+    def after_commit(self, batch: Sequence[Recorded]) -> None:
+        """The dispatcher finds notices by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One message as the API shows it. ``position`` is that of the fact; ``at`` when ``status`` was reached."""
+
+    id: UUID
+    position: int
+    template: str
+    channel: str
+    recipient_id: UUID
+    status: str
+    reason: str | None
+    provider_id: str | None
+    at: datetime
+
+
+async def notifications_of(
+    connection: AsyncConnection[Any], organization_id: UUID, appointment_id: UUID
+) -> list[Notification]:
+    """The messages about an appointment, oldest first; empty if there are none in this organization."""
+    async with connection.cursor(row_factory=class_row(Notification)) as cursor:
+        await cursor.execute(
+            "SELECT id, position, template, channel, recipient_id, state AS status, reason, provider_id,"
+            " changed_at AS at FROM deliveries.delivery WHERE organization_id = %s AND appointment_id = %s"
+            " ORDER BY position, template, channel, recipient_id LIMIT %s",
+            (organization_id, appointment_id, NOTIFICATIONS_MAX),
+        )
+        return await cursor.fetchall()
