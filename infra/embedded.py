@@ -67,6 +67,7 @@ class EmbeddedServers:
             self._postgres_dir.mkdir(mode=0o700, exist_ok=True)
             _own(self._postgres_dir, user)
             _initdb(self._postgres_dir, user)
+        _end_leftover(self._postgres_dir)
         self._socket_dir = self._choose_socket_dir(user)
 
     @property
@@ -256,6 +257,30 @@ def _initdb(where: Path, user: str | None) -> None:
     )
     if done.returncode:
         raise ServerFailed(f"initdb failed: {done.stderr.strip()}")
+
+
+def _end_leftover(data_dir: Path) -> None:
+    """Wait for a server that a killed supervisor left behind here; where the kernel did not stop it, do so."""
+    try:
+        pid = int((data_dir / "postmaster.pid").read_text().splitlines()[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        return
+    deadline = time.monotonic() + STOP_WITHIN_S
+    asked = False
+    while _is_postgres(pid, data_dir):
+        if not asked:
+            os.kill(pid, signal.SIGINT)  # harmless where it is stopping already
+            asked = True
+        if time.monotonic() > deadline:
+            raise ServerFailed(f"another PostgreSQL (process {pid}) still runs in {data_dir}")
+        time.sleep(0.1)
+
+
+def _is_postgres(pid: int, data_dir: Path) -> bool:
+    """Whether the process is that server, and not another one that was given its number."""
+    command = ["ps", "-o", "command=", "-p", str(pid)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
+    return "postgres" in said and str(data_dir) in said
 
 
 def _own(path: Path, user: str | None) -> None:

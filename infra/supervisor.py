@@ -28,6 +28,10 @@ class NotReady(Exception):  # noqa: N818  reads as what it says
     """A program ended, or took too long, before it was ready; its own lines say why."""
 
 
+class _Hopeless(Exception):  # noqa: N818
+    """A program ended because its settings are wrong."""
+
+
 @dataclass
 class _Child:
     program: Program
@@ -79,18 +83,33 @@ class Supervisor:
             time.sleep(LOOKS_EVERY_S)
 
     def run(self) -> int:
-        """Keep everything running until asked to stop; 0, or the code of a program that cannot be restarted."""
-        while not self.stopping:
+        """Keep everything running until asked to stop; 0, or the code of a program that no restart can mend."""
+        try:
+            self._keep(lambda: False, float("inf"))
+        except _Hopeless as child:
+            self.say("daybook", f"{child} cannot run with these settings; stopping")
+            return WRONG_SETTING
+        return 0
+
+    def run_until(self, reached: Callable[[], bool], *, within_s: float, what: str) -> None:
+        """Keep everything running until ``reached``, or until asked to stop. Raises ``NotReady``."""
+        try:
+            self._keep(reached, time.monotonic() + within_s)
+        except _Hopeless as child:
+            raise NotReady(f"{child} cannot run with these settings") from None
+        if not (self.stopping or reached()):
+            raise NotReady(f"{what} was not ready after {within_s:.0f} s")
+
+    def _keep(self, reached: Callable[[], bool], deadline: float) -> None:
+        while not self.stopping and time.monotonic() < deadline and not reached():
             for child in self._children:
                 if child.restart_at is None and child.process.poll() is not None:
                     if child.process.returncode == WRONG_SETTING:
-                        self.say("daybook", f"{child.program.name} cannot run with these settings; stopping")
-                        return WRONG_SETTING
+                        raise _Hopeless(child.program.name)
                     self._mourn(child)
                 elif child.restart_at is not None and time.monotonic() >= child.restart_at:
                     self._revive(child)
             time.sleep(LOOKS_EVERY_S)
-        return 0
 
     def stop(self) -> None:
         """Stop everything, the highest tier first; what does not end in time is killed."""

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from infra.embedded import EmbeddedStack
+from infra.migrations import migrate
 
 TEMPLATE = "daybook_template"
 
@@ -29,7 +30,7 @@ def servers() -> Iterator[EmbeddedStack]:
 def migrated_template(servers: EmbeddedStack) -> str:
     """A migrated database, to be copied: a copy takes a tenth of a second, the migrations many."""
     servers.ensure_database(TEMPLATE)
-    _migrate(servers.database_url(TEMPLATE))
+    migrate(servers.database_url(TEMPLATE))
     return TEMPLATE
 
 
@@ -56,11 +57,3 @@ def valkey_url(servers: EmbeddedStack) -> str:
 def broker(servers: EmbeddedStack) -> str:
     """The bootstrap address of a running broker. Shared by the run: use a topic name of your own."""
     return servers.kafka_bootstrap
-
-
-def _migrate(url: str) -> None:
-    try:
-        from infra.processes.migrate import migrate
-    except ModuleNotFoundError:
-        return  # until the migrations exist
-    migrate(url)

@@ -1,0 +1,156 @@
+"""``daybook``: every process and every job as one verb. Each imports what it needs when it is called, not before."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.settings import SettingsError
+
+WRONG_SETTING = 2
+
+app = typer.Typer(
+    name="daybook",
+    help="Appointments for people, rooms and equipment; every change a fact in a journal that is never altered.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data lives.", show_default=False)]
+
+
+@app.command()
+def serve() -> None:
+    """Answer HTTP and WebSocket requests."""
+    from infra.processes.serve import run
+
+    _end(run())
+
+
+@app.command()
+def relay() -> None:
+    """Carry facts from the journal to Kafka. Start several: one leads, the others wait."""
+    from infra.processes.relay import run
+
+    _end(run())
+
+
+@app.command()
+def project(
+    names: Annotated[list[str] | None, typer.Argument(help="Read models; all of them without.")] = None,
+) -> None:
+    """Keep read models up to date."""
+    from infra.processes.project import run
+
+    _end(run(names or []))
+
+
+@app.command()
+def notify() -> None:
+    """Write to customers: e-mail, SMS, push."""
+    from infra.processes.notify import run
+
+    _end(run())
+
+
+@app.command()
+def timekeeper() -> None:
+    """Do what the clock causes: let holds lapse."""
+    from infra.processes.timekeeper import run
+
+    _end(run())
+
+
+@app.command()
+def migrate(*, as_json: Json = False) -> None:
+    """Bring the database's durable tables to this version."""
+    from infra.processes.migrate import run
+
+    _end(run(as_json=as_json))
+
+
+@app.command()
+def dev(
+    *,
+    port: Annotated[int, typer.Option(help="The API's port.", min=1, max=65_535)] = 8000,
+    data_dir: DataDir = None,
+) -> None:
+    """Run everything at once on embedded servers, with a demonstration clinic."""
+    from infra.processes.dev import run
+
+    _end(run(port=port, data_dir=data_dir))
+
+
+@app.command()
+def demo(
+    url: Annotated[str, typer.Option(help="The API.")] = "http://127.0.0.1:8000",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Set up the demonstration clinic through the API and print its logins. Again: the same clinic."""
+    from infra.demo import run
+
+    _end(run(url, as_json=as_json))
+
+
+@app.command(name="fake-provider")
+def fake_provider(port: Annotated[int, typer.Option(help="0: any free one.", min=0, max=65_535)] = 0) -> None:
+    """Stand in for Twilio, SendGrid and Firebase, with an outbox to look at. Sends nothing."""
+    from infra.processes.fake_provider import run
+
+    _end(run(port))
+
+
+@app.command()
+def rebuild(name: Annotated[str, typer.Argument(help="The read model.")], *, as_json: Json = False) -> None:
+    """Build a read model anew from the journal, beside the live one, and put it in its place."""
+    from infra.processes.rebuild import run
+
+    _end(run(name, as_json=as_json))
+
+
+@app.command()
+def replay(*, as_json: Json = False) -> None:
+    """Replay the whole journal and compare every read model with its replay."""
+    from infra.processes.replay import run
+
+    _end(run(as_json=as_json))
+
+
+@app.command()
+def verify(*, as_json: Json = False) -> None:
+    """Sweep the journal for double bookings, with code that shares nothing with the one that books."""
+    from infra.processes.verify import run
+
+    _end(run(as_json=as_json))
+
+
+@app.command()
+def real(
+    *,
+    data_dir: DataDir = None,
+    limit: Annotated[int | None, typer.Option(help="Only so many rows.", min=1)] = None,
+) -> None:
+    """Replay 39,596 real appointments through the HTTP API of a fresh stack."""
+    from infra.processes.real import run
+
+    _end(run(data_dir=data_dir, limit=limit))
+
+
+def _end(code: int) -> None:
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    try:
+        app()
+    except SettingsError as wrong:
+        sys.stderr.write(f"daybook: {wrong}\n")
+        sys.exit(WRONG_SETTING)
+
+
+if __name__ == "__main__":
+    main()
