@@ -98,9 +98,6 @@ class Appointments:
         _TAKEN.delete(cursor, were - are)
         _TAKEN.insert(cursor, [dict(zip(_TAKEN.key, key, strict=True)) for key in are - were])
 
-    def after_commit(self, batch: Sequence[Recorded]) -> None:
-        """Nobody waits for news of it."""
-
 
 def _taken(entries: Iterable[Entry]) -> set[tuple[UUID, datetime, UUID]]:
     appointments = [entry.appointment for entry in entries]

@@ -81,9 +81,6 @@ class AuditTrail:
             ],
         )
 
-    def after_commit(self, batch: Sequence[Recorded]) -> None:
-        """Nobody waits for news of it."""
-
 
 async def facts(  # noqa: PLR0913  one argument per filter of the contract
     pool: AsyncConnectionPool,

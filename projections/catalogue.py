@@ -75,9 +75,6 @@ class Catalogue:
             entries[recorded.stream_id] = _after(entries.get(recorded.stream_id), recorded)
         _ENTRY.upsert(cursor, [_row(entry) for entry in entries.values()])
 
-    def after_commit(self, batch: Sequence[Recorded]) -> None:
-        """Nobody waits for news of it."""
-
 
 def _kind(recorded: Recorded) -> str:
     return recorded.fact.TOPIC.partition(".")[0]
