@@ -1,0 +1,71 @@
+"""What can be subscribed to, and by whom."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from api import stream_frames as frames
+from application.journal import Journal
+from domain.permissions import Actor, ensure_may
+from domain.refusals import Forbidden
+
+KNOWN_MAX = 50_000
+
+_TOPIC = re.compile(
+    r"(?P<kind>resource|service|customer):"
+    r"(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}):(?P<view>[a-z]+)"
+)
+_MAY: dict[tuple[str, str], Callable[[Actor, UUID], None]] = {
+    ("resource", "calendar"): lambda actor, _: ensure_may(actor, "calendar.read"),
+    ("service", "availability"): lambda actor, _: ensure_may(actor, "slots.read"),
+    ("customer", "appointments"): lambda actor, its: ensure_may(actor, "appointment.read", subject_id=its),
+}
+
+
+class NotAdmitted(Exception):  # noqa: N818
+    """The subscription is refused; ``code`` is that of the error frame."""
+
+    def __init__(self, code: int, title: str) -> None:
+        super().__init__(code, title)
+        self.code = code
+        self.title = title
+
+
+@dataclass(slots=True)
+class TopicGate:
+    """Asks the journal itself whose an object is: a read model may not have heard of it yet.
+
+    What it finds is kept: an object never changes hands.
+    """
+
+    journal: Journal
+    _owners: dict[tuple[str, UUID], UUID] = field(default_factory=dict)
+
+    async def admit(self, actor: Actor, topic: str) -> None:
+        """Raises ``NotAdmitted``, the same for what does not exist and what is another organization's;
+        ``JournalUnavailable``.
+        """
+        found = _TOPIC.fullmatch(topic)
+        may = _MAY.get((found["kind"], found["view"])) if found else None
+        if found is None or may is None:
+            raise NotAdmitted(frames.NO_SUCH_TOPIC, "There is no such topic.")
+        object_id = UUID(found["id"])
+        try:
+            may(actor, object_id)
+        except Forbidden:
+            raise NotAdmitted(frames.NOT_ALLOWED, "Your role does not allow this.") from None
+        if await self._owner(found["kind"], object_id) != actor.organization_id:
+            raise NotAdmitted(frames.NOT_ALLOWED, "There is no such object in this organization.")
+
+    async def _owner(self, kind: str, object_id: UUID) -> UUID | None:
+        known = self._owners.get((kind, object_id))
+        if known:
+            return known
+        first = next(iter((await self.journal.load((object_id,))).get(object_id, ())), None)
+        if first is None or not first.fact.TOPIC.startswith(f"{kind}."):
+            return None
+        if len(self._owners) >= KNOWN_MAX:
+            self._owners.clear()
+        self._owners[kind, object_id] = first.provenance.organization_id
+        return first.provenance.organization_id
