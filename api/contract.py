@@ -1,0 +1,178 @@
+"""How a route declares itself: its answer, its headers and every problem that it may meet, for the OpenAPI document."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.problems import MEDIA_TYPE
+
+_STATUS = {
+    400: "The request cannot be read, or its Idempotency-Key is missing.",
+    401: "No valid bearer token.",
+    403: "The role does not allow it.",
+    404: "No such object in this organization.",
+    409: "The present state, or another booking, is against it.",
+    412: "If-Match names an earlier version.",
+    413: "The body is larger than 1 MiB.",
+    415: "The body is of another media type.",
+    422: "Values that are not valid, or an Idempotency-Key that was used with another request.",
+    428: "If-Match is missing.",
+    503: "Not at the moment: try again after Retry-After seconds.",
+}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Names this command. The same key and body again: the same answer again, and nothing else happens.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "example": "9f1c6f0e-3f5e-4d4c-9a53-0c7d2b7f2f10",
+}
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The ETag of the version that you saw.",
+    "schema": {"type": "string"},
+    "example": '"v7"',
+}
+_POSITION = {
+    "name": "Journal-Position",
+    "in": "header",
+    "required": False,
+    "description": "Wait up to 2 s until what this position recorded can be read.",
+    "schema": {"type": "integer", "minimum": 0},
+}
+_TOLD = {"schema": {"type": "integer"}, "description": "The position of the command's last fact in the journal."}
+_REPLAYED = {"schema": {"type": "string", "const": "true"}, "description": "Present when the command was done before."}
+_ETAG = {"schema": {"type": "string"}, "example": '"v1"', "description": "The object's version."}
+_LOCATION = {"schema": {"type": "string"}, "description": "Where the new object is."}
+
+
+class InvalidMember(BaseModel):
+    """One value that is wrong: where (RFC 6901) and why."""
+
+    pointer: str
+    detail: str
+
+
+class AlternativeSlot(BaseModel):
+    start: str
+    end: str
+    resource_ids: list[str]
+
+
+class Problem(BaseModel):
+    """RFC 9457. Refusals add the facts that they know, such as ``earliest`` or ``deadline``."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "example": {
+                "type": "/problems/slot-taken",
+                "title": "The slot is taken.",
+                "status": 409,
+                "detail": "The slot is taken.",
+                "instance": "/v1/appointments",
+                "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+                "alternatives": [
+                    {
+                        "start": "2027-03-01T09:15:00Z",
+                        "end": "2027-03-01T09:45:00Z",
+                        "resource_ids": ["2f0e3a52-5a0c-4a39-9f55-4b8a6d0f8a11"],
+                    }
+                ],
+            }
+        },
+    )
+
+    type: str = Field(description="A stable path; its page says what it means.")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    trace_id: str
+    errors: list[InvalidMember] | None = None
+    alternatives: list[AlternativeSlot] | None = None
+
+
+def command(
+    answer: type[BaseModel] | None,
+    operation_id: str,
+    *,
+    creates: bool = False,
+    signed_in: bool = True,
+    key_required: bool = True,
+    if_match: bool = False,
+    problems: Iterable[int] = (),
+) -> dict[str, Any]:
+    """The keyword arguments of a route that changes something."""
+    statuses = {400, 409, 413, 415, 422, 503, *problems}
+    if signed_in:
+        statuses |= {401, 403, 404}
+    if if_match:
+        statuses |= {412, 428}
+    headers: dict[str, Any] = {"Journal-Position": _TOLD, "ETag": _ETAG, "Idempotent-Replay": _REPLAYED}
+    if creates:
+        headers["Location"] = _LOCATION
+    status = 201 if creates else 200
+    parameters = [{**_KEY, "required": key_required}, *([_IF_MATCH] if if_match else [])]
+    return {
+        "operation_id": operation_id,
+        "status_code": status,
+        "response_model": answer,
+        "responses": {status: {"headers": headers}, **_problems(statuses)},
+        "openapi_extra": {"parameters": parameters, **_security(signed_in)},
+    }
+
+
+def query(
+    answer: Any, operation_id: str, *, etag: bool = False, signed_in: bool = True, problems: Iterable[int] = (404,)
+) -> dict[str, Any]:
+    """The keyword arguments of a route that only reads."""
+    statuses = {400, 422, 503, *problems}
+    if signed_in:
+        statuses |= {401, 403}
+    ok: dict[str, Any] = {"headers": {"ETag": _ETAG}} if etag else {}
+    return {
+        "operation_id": operation_id,
+        "response_model": answer,
+        "responses": {200: ok, **_problems(statuses)},
+        "openapi_extra": {"parameters": [_POSITION], **_security(signed_in)},
+    }
+
+
+def _security(signed_in: bool) -> Mapping[str, Any]:
+    return {"security": [{"bearer": []}]} if signed_in else {}
+
+
+def _problems(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": _STATUS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in sorted(statuses)
+    }
+
+
+def describe(app: FastAPI) -> None:
+    """Complete the app's OpenAPI document with what no route owns: the problem document and the bearer token."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+            )
+            components = document.setdefault("components", {})
+            schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            components.setdefault("schemas", {}).update({**schema.pop("$defs", {}), "Problem": schema})
+            bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            components["securitySchemes"] = {"bearer": bearer}
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

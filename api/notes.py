@@ -1,0 +1,62 @@
+"""Free text goes to the vault, under the id of the command that it came with: so the fact that it belongs to names it.
+
+It is stored before the command is decided, since an answer must not be an error once the command took effect.
+"""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from api.commanding import Call
+from api.ports import Ports
+from application.decision import evolved
+from application.journal import Recorded
+from domain.account import Customer, Role
+from domain.appointment import Appointment
+from domain.permissions import Actor
+from domain.resource import Resource
+
+
+async def keep_visit_note(call: Call, text: str, *, appointment_id: UUID, customer_id: UUID | None = None) -> None:
+    """Notes of a visit, or why it was cancelled; ``customer_id`` where the visit does not exist yet."""
+    streams = await call.ports.journal.load([appointment_id, *([customer_id] if customer_id else [])])
+    visit = folded(streams[appointment_id])
+    known = visit if customer_id is None else folded(streams[customer_id])
+    if not isinstance(known, Appointment | Customer) or known.organization_id != call.actor.organization_id:
+        return  # the command will be refused
+    subject_id = known.customer_id if isinstance(known, Appointment) else known.id
+    if call.actor.role is Role.CUSTOMER and subject_id != call.actor.subject_id:
+        return  # so will this one
+    await _keep(call, subject_id, text, streams[appointment_id])
+
+
+async def keep_resource_note(call: Call, text: str, *, resource_id: UUID) -> None:
+    """Why a resource is closed: about a person, as often as not."""
+    recorded = (await call.ports.journal.load([resource_id]))[resource_id]
+    resource = folded(recorded)
+    if isinstance(resource, Resource) and resource.organization_id == call.actor.organization_id:
+        await _keep(call, resource.id, text, recorded)
+
+
+async def _keep(call: Call, subject_id: UUID, text: str, recorded: Sequence[Recorded]) -> None:
+    # Done before, under this key: whatever is sent with the key now, the note of then stays.
+    if all(one.provenance.command_id != call.command_id for one in recorded):
+        await call.ports.vault.write_note(call.actor.organization_id, subject_id, call.command_id, text)
+
+
+async def notes_of(ports: Ports, actor: Actor, subject_id: UUID, recorded: Sequence[Recorded]) -> Mapping[int, str]:
+    """The notes that came with these facts, by position. Customers see those that they wrote themselves."""
+    notes = await ports.vault.notes(actor.organization_id, subject_id)
+    return {
+        one.position: notes[one.provenance.command_id]
+        for one in recorded
+        if one.provenance.command_id in notes
+        and (actor.role is not Role.CUSTOMER or one.provenance.actor_id == actor.account_id)
+    }
+
+
+def folded(recorded: Sequence[Recorded]) -> object:
+    """What the facts add up to; None if there are none."""
+    state = None
+    for one in recorded:
+        state = evolved(state, one.fact)
+    return state

@@ -1,0 +1,51 @@
+"""People as requests describe them, on their way to the vault; and the careful order of making a new one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from api.commanding import Call
+from application.vault import Person
+from domain.refusals import Refusal
+
+PERSON_FIELDS = ("display_name", "email", "phone", "locale", "push_token")
+
+
+@asynccontextmanager
+async def newcomer(
+    call: Call,
+    organization_id: UUID,
+    subject_id: UUID,
+    person: Person,
+    *,
+    stream_id: UUID,
+    account_id: UUID | None = None,
+    password: str | None = None,
+) -> AsyncIterator[None]:
+    """Within it the person (and the password) is stored; submit the command there.
+
+    Stored first, so that no one exists without a name, and no address is taken that cannot sign in. If the
+    command is refused all of it is forgotten: the ids are this very request's, and what is refused now would be
+    refused to its twin. If it took effect before (``stream_id`` exists), nothing is touched: the person may have
+    been changed or erased since.
+    """
+    ports = call.ports
+    if (await ports.journal.load([stream_id]))[stream_id]:
+        yield
+        return
+    await ports.vault.store(organization_id, subject_id, person)
+    if account_id and password:
+        await ports.door.credentials.begin(account_id, await ports.door.passwords.digest(password))
+    try:
+        yield
+    except Refusal:
+        await ports.vault.erase(organization_id, subject_id)
+        if account_id:
+            await ports.door.credentials.forget(account_id)
+        raise
+
+
+def shown_person(person: Person | None) -> dict[str, object]:
+    """The vault's fields as the contract shows them: all null for one who was erased."""
+    known = person or Person()
+    return {name: getattr(known, name) for name in PERSON_FIELDS}

@@ -1,0 +1,153 @@
+"""Who is at the door: the ports of passwords, credentials and tokens, and the moves that use them.
+
+No fact tells of these: a password's digest and a refresh token are secrets that must be forgettable, and an
+access token is true by its signature alone.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+from uuid import UUID, uuid5
+
+from application.decision import evolved
+from application.journal import Journal
+from domain.account import Account, SignInName
+from domain.permissions import Actor
+
+A = TypeVar("A", Account, SignInName)
+
+SIGN_IN_NAMES = UUID("5f7c1f1e-0b1c-4f0e-9f55-0a6f3a1c7d10")
+"""The namespace of the streams of sign-in names."""
+
+
+class SignInRefused(Exception):  # noqa: N818
+    """Address or password is wrong; which of them is not said."""
+
+
+class RefreshRefused(Exception):  # noqa: N818
+    """The refresh token is unknown, expired, revoked, or was used before (then its whole family is now revoked)."""
+
+
+class InvalidToken(Exception):  # noqa: N818
+    """The access token was not issued by this Daybook, not for it, or is over."""
+
+
+class Passwords(Protocol):
+    """Slow digests of passwords. Asynchronous, so that they do not hold up anyone else."""
+
+    async def digest(self, password: str) -> str:
+        """A new digest, salted, with its parameters in it."""
+
+    async def matches(self, password: str, digest: str | None) -> bool:
+        """Whether it is the password. The same work is done where there is no digest, and answers False."""
+
+
+class Credentials(Protocol):
+    """What signs an account in."""
+
+    async def begin(self, account_id: UUID, password_digest: str) -> None:
+        """For a new account. Where there is one already, it stays: a repeated sign-up must not reset a password."""
+
+    async def password_digest(self, account_id: UUID) -> str | None: ...
+
+    async def forget(self, account_id: UUID) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    account_id: UUID
+    refresh_token: str
+
+
+class RefreshTokens(Protocol):
+    """Long-lived tokens, each good for one use. Those that descend from one sign-in are a family."""
+
+    async def begin(self, account_id: UUID) -> str:
+        """The first token of a new family."""
+
+    async def rotate(self, refresh_token: str, *, retry_key: str | None = None) -> Rotated:
+        """Use a token up and answer its successor. Raises ``RefreshRefused``.
+
+        A token that comes a second time was stolen, by then or by now: the family is revoked. Except with the
+        ``retry_key`` of its first use and before the successor was used: then the answer was lost, and is given again.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A verified access token: who it speaks for, and until when (seconds since 1970)."""
+
+    actor: Actor
+    expires_at: float
+
+
+class AccessTokens(Protocol):
+    """Short-lived signed tokens. Synchronous; always in real time, whatever clock the bookings follow."""
+
+    lifetime_s: int
+
+    def issue(self, actor: Actor) -> str: ...
+
+    def verify(self, token: str) -> Bearer:
+        """Raises ``InvalidToken``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """All that signing in needs. ``secret`` keys the digests of e-mail addresses."""
+
+    journal: Journal
+    passwords: Passwords
+    credentials: Credentials
+    refresh_tokens: RefreshTokens
+    access_tokens: AccessTokens
+    secret: bytes
+
+
+def sign_in_name_id(secret: bytes, email: str) -> UUID:
+    """The stream of an e-mail address: a keyed digest, so that the journal does not give addresses away."""
+    digest = hmac.new(secret, email.strip().casefold().encode(), hashlib.sha256)
+    return uuid5(SIGN_IN_NAMES, digest.hexdigest())
+
+
+async def sign_in(door: Door, email: str, password: str) -> tuple[Actor, str]:
+    """Who it is, and the first refresh token. Raises ``SignInRefused``."""
+    name = await _state(door.journal, SignInName, sign_in_name_id(door.secret, email))
+    digest = await door.credentials.password_digest(name.account_id) if name else None
+    # The password is digested even where there is no account: the time taken must not tell.
+    if not await door.passwords.matches(password, digest) or name is None:
+        raise SignInRefused
+    actor = await actor_of(door.journal, name.account_id)
+    if actor is None:
+        raise SignInRefused
+    return actor, await door.refresh_tokens.begin(actor.account_id)
+
+
+async def refresh(door: Door, refresh_token: str, *, retry_key: str | None = None) -> tuple[Actor, str]:
+    """Who it is, with the role of today, and the next refresh token. Raises ``RefreshRefused``."""
+    rotated = await door.refresh_tokens.rotate(refresh_token, retry_key=retry_key)
+    actor = await actor_of(door.journal, rotated.account_id)
+    if actor is None:
+        raise RefreshRefused
+    return actor, rotated.refresh_token
+
+
+async def actor_of(journal: Journal, account_id: UUID) -> Actor | None:
+    """The account as an actor, as it is now; None if there is none."""
+    account = await _state(journal, Account, account_id)
+    if account is None:
+        return None
+    return Actor(
+        account_id=account.id,
+        organization_id=account.organization_id,
+        subject_id=account.subject_id,
+        role=account.role,
+    )
+
+
+async def _state(journal: Journal, kind: type[A], stream_id: UUID) -> A | None:
+    state = None
+    for recorded in (await journal.load((stream_id,))).get(stream_id, ()):
+        state = evolved(state, recorded.fact)
+    return state if isinstance(state, kind) else None
