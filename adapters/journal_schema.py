@@ -20,7 +20,7 @@ CREATE TABLE {schema}.receipts (
 )""")
 
 # Whoever restores the journal to an earlier state gives it a new epoch: followers then know to begin again.
-# The row is made once, and the table is also what appending transactions lock.
+# The row is made once. Who appends locks this table, so an epoch never changes under an append.
 EPOCH = SQL("""
 CREATE TABLE {schema}.journal_epoch (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -79,7 +79,8 @@ BEGIN
     END IF;
     PERFORM set_config('lock_timeout', lock_timeout_ms::text, true);
     -- Before the first id is drawn: so the order of ids is the order of commits, and a reader misses nothing.
-    LOCK TABLE {schema}.{lock} IN EXCLUSIVE MODE;
+    -- Not the events table itself: an append would wait for every ANALYZE and VACUUM of it, and they for it.
+    LOCK TABLE {schema}.journal_epoch IN EXCLUSIVE MODE;
 
     SELECT coalesce(array_agg(coalesce(at.version, 0) ORDER BY s.place), ARRAY[]::bigint[]) INTO is_at
     FROM unnest(streams) WITH ORDINALITY AS s (id, place)
@@ -174,17 +175,11 @@ $BODY$""")
 class JournalRecorder(PostgresApplicationRecorder):
     """The library's recorder with our tables and our append function among its create statements."""
 
-    def __init__(
-        self, datastore: PostgresDatastore, *, events_table_name: str = "stored_events", lock: str = "journal_epoch"
-    ) -> None:
+    def __init__(self, datastore: PostgresDatastore, *, events_table_name: str = "stored_events") -> None:
         if datastore.enable_db_functions:
             raise ValueError("POSTGRES_ENABLE_DB_FUNCTIONS loses facts: it inserts without the table lock")
         super().__init__(datastore, events_table_name=events_table_name)
-        names = {
-            "schema": Identifier(datastore.schema),
-            "events": Identifier(events_table_name),
-            "lock": Identifier(lock),
-        }
+        names = {"schema": Identifier(datastore.schema), "events": Identifier(events_table_name)}
         del self.sql_create_statements[self.create_insert_function_statement_index]
         ours = (RECEIPTS, EPOCH, FIRST_EPOCH, NEVER_ALTERED, GUARD, APPEND)
         self.sql_create_statements.extend(statement.format(**names) for statement in ours)
@@ -197,7 +192,7 @@ class _Blueprint(PostgresDatastore):
         """Nothing to register where nothing is stored."""
 
 
-def create_statements(lock: str = "journal_epoch") -> list[str]:
+def create_statements() -> list[str]:
     """Everything that the journal needs in an empty schema ``public``, in order."""
     blueprint = _Blueprint("", "", "", "", "", lock_timeout=LOCK_TIMEOUT_S)
-    return [statement.as_string() for statement in JournalRecorder(blueprint, lock=lock).sql_create_statements]
+    return [statement.as_string() for statement in JournalRecorder(blueprint).sql_create_statements]
