@@ -1,0 +1,243 @@
+"""What the relay and the followers expect of a topic, on every adapter and, with ``make test-kafka``, every broker."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from uuid import UUID, uuid4
+
+import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
+from cloudevents.core.formats.json import JSONFormat
+from kafka import KafkaConsumer, TopicPartition
+
+from adapters.fact_codec import FactMapper
+from adapters.fact_messages import FactMessages
+from adapters.kafka_log import KafkaFeed, KafkaTopic, WrongPartitions
+from adapters.memory_feed import MemoryBroker, MemoryFeed, MemoryTopic
+from application.feed import Delivery, FactTooLarge, Feed, Topic, TopicUnavailable
+from tests.facts import fact_at
+
+PARTITIONS = 3
+EPOCH = UUID(int=1)
+EVERYTHING = frozenset(range(PARTITIONS))
+JOINED_WITHIN_S = 40.0
+
+pytestmark = pytest.mark.kafka
+
+
+def messages(epoch: UUID = EPOCH) -> FactMessages:
+    return FactMessages(FactMapper(), epoch)
+
+
+@dataclass
+class Ends:
+    """Both ends of one new topic, as many of each as a test wants; all are closed after it."""
+
+    make_topic: Callable[[], Topic]
+    make_feed: Callable[[], Feed]
+    opened: list[Topic | Feed] = field(default_factory=list)
+
+    def topic(self) -> Topic:
+        self.opened.append(topic := self.make_topic())
+        return topic
+
+    def feed(self) -> Feed:
+        self.opened.append(feed := self.make_feed())
+        return feed
+
+    def close(self) -> None:
+        for end in self.opened:
+            end.close()
+
+
+@pytest.fixture
+def name() -> str:
+    return f"facts-{uuid4().hex}"
+
+
+def kafka_ends(bootstrap: str, name: str) -> Ends:
+    return Ends(
+        lambda: KafkaTopic(bootstrap, name, PARTITIONS, messages()),
+        lambda: KafkaFeed(bootstrap, name, f"group-of-{name}", messages()),
+    )
+
+
+def memory_ends() -> Ends:
+    memory = MemoryBroker(PARTITIONS)
+    return Ends(lambda: MemoryTopic(memory), lambda: MemoryFeed(memory, EVERYTHING))
+
+
+@pytest.fixture(params=["memory", "kafka"])
+def ends(request: pytest.FixtureRequest, name: str) -> Iterator[Ends]:
+    both = memory_ends() if request.param == "memory" else kafka_ends(request.getfixturevalue("broker"), name)
+    yield both
+    both.close()
+
+
+def deliveries(*organizations: int, after: int = 0) -> list[Delivery]:
+    """One fact of each organization, in the journal's order."""
+    previous = dict.fromkeys(range(PARTITIONS), 0)
+    made = []
+    for position, organization in enumerate(organizations, after + 1):
+        partition = organization % PARTITIONS
+        made.append(Delivery(partition, previous[partition], fact_at(position, organization)))
+        previous[partition] = position
+    return made
+
+
+def join(*feeds: Feed) -> None:
+    """Poll until the partitions are shared out."""
+    deadline = time.monotonic() + JOINED_WITHIN_S
+    shares: list[frozenset[int]] = []
+    while frozenset().union(*shares) != EVERYTHING or not all(shares):
+        assert time.monotonic() < deadline, f"not joined: {shares}"
+        for feed in feeds:
+            assert not feed.poll(0.1)
+        shares = [feed.partitions() for feed in feeds]
+
+
+def receive(feed: Feed, at_least: int, within_s: float = 20.0) -> list[Delivery]:
+    arrived: list[Delivery] = []
+    deadline = time.monotonic() + within_s
+    while len(arrived) < at_least:
+        assert time.monotonic() < deadline, f"only {len(arrived)} arrived"
+        arrived += feed.poll(0.2)
+    return arrived
+
+
+def in_partition(arrived: Sequence[Delivery], partition: int) -> list[Delivery]:
+    return [delivery for delivery in arrived if delivery.partition == partition]
+
+
+def test_a_new_topic_has_no_tail(ends: Ends) -> None:
+    assert ends.topic().tail() == {0: 0, 1: 0, 2: 0}
+
+
+def test_the_tail_is_the_last_position_of_each_partition(ends: Ends) -> None:
+    topic = ends.topic()
+    topic.tail()
+    topic.publish(deliveries(0, 1, 0, 1, 0))
+    assert topic.tail() == {0: 5, 1: 4, 2: 0}
+    topic.publish(deliveries(2, after=5))
+    assert ends.topic().tail() == {0: 5, 1: 4, 2: 6}, "whoever asks, and after more"
+
+
+def test_a_follower_gets_every_fact_unchanged_and_in_the_order_of_its_partition(ends: Ends) -> None:
+    topic, feed = ends.topic(), ends.feed()
+    topic.tail()
+    join(feed)
+    sent = deliveries(*[n % 5 for n in range(700)])
+    topic.publish(sent[:500])
+    topic.publish(sent[500:])
+    arrived = receive(feed, len(sent))
+    for partition in range(PARTITIONS):
+        assert in_partition(arrived, partition) == in_partition(sent, partition)
+
+
+def test_a_follower_begins_at_the_end(ends: Ends) -> None:
+    topic, feed = ends.topic(), ends.feed()
+    topic.tail()
+    topic.publish(deliveries(0, 1, 2))
+    join(feed)
+    topic.publish(deliveries(0, after=3))
+    assert [d.recorded.position for d in receive(feed, 1)] == [4]
+
+
+def test_an_unreachable_broker_is_told_from_both_ends(name: str) -> None:
+    ends = kafka_ends("127.0.0.1:1", name)
+    for use in (ends.topic().tail, lambda: ends.topic().publish(deliveries(0)), lambda: ends.feed().poll(0.1)):
+        with pytest.raises(TopicUnavailable):
+            use()
+
+
+def test_a_fact_too_large_is_refused_before_anything_is_sent(broker: str, name: str) -> None:
+    topic = kafka_ends(broker, name).topic()
+    topic.tail()
+    small, large = deliveries(0, 1)
+    oversized = Delivery(large.partition, large.previous, fact_at(2, 1, name="x" * 1_000_000))
+    with pytest.raises(FactTooLarge, match="the fact at position 2 has 10"):
+        topic.publish([small, oversized])
+    assert topic.tail() == {0: 0, 1: 0, 2: 0}
+    topic.close()
+
+
+def test_a_topic_with_another_number_of_partitions_is_refused(broker: str, name: str) -> None:
+    kafka_ends(broker, name).topic().tail()
+    with pytest.raises(WrongPartitions, match="has 3 partitions, not 5"):
+        KafkaTopic(broker, name, 5, messages()).tail()
+
+
+def test_facts_of_another_epoch_are_neither_a_tail_nor_delivered(broker: str, name: str) -> None:
+    ends = kafka_ends(broker, name)
+    topic, feed = ends.topic(), ends.feed()
+    topic.tail()
+    join(feed)
+    restored_elsewhere = KafkaTopic(broker, name, PARTITIONS, messages(UUID(int=2)))  # given
+    restored_elsewhere.publish(deliveries(0, 1, 2))
+    assert topic.tail() == {0: 0, 1: 0, 2: 0}  # then
+    topic.publish(deliveries(0))
+    assert receive(feed, 1) == deliveries(0)
+    restored_elsewhere.close()
+    ends.close()
+
+
+def test_two_followers_share_the_partitions_and_the_survivor_takes_over(broker: str, name: str) -> None:
+    ends = kafka_ends(broker, name)
+    topic, first, second = ends.topic(), ends.feed(), ends.feed()
+    topic.tail()
+    join(first)
+    join(first, second)
+    assert not first.partitions() & second.partitions()
+    second.close()  # when
+    join(first)
+    topic.publish(deliveries(0, 1, 2))
+    assert len(receive(first, 3)) == 3  # then
+    ends.close()
+
+
+def test_a_broker_that_lost_the_topic_gets_it_again_and_followers_go_on(broker: str, name: str) -> None:
+    from kafka import KafkaAdminClient
+
+    ends = kafka_ends(broker, name)
+    topic, feed = ends.topic(), ends.feed()
+    topic.tail()
+    join(feed)
+    topic.publish(deliveries(0, 1, 2))
+    receive(feed, 3)
+    admin = KafkaAdminClient(bootstrap_servers=broker)  # when
+    admin.delete_topics([name])
+    admin.close()
+    deadline = time.monotonic() + 30
+    while topic.tail() != {0: 0, 1: 0, 2: 0}:
+        assert time.monotonic() < deadline
+    topic.publish(deliveries(0, 1, 2))  # then: published again
+    positions = count(4)
+    arrived: list[Delivery] = []
+    while not arrived:  # a follower that sat at the old end hears of what comes later
+        assert time.monotonic() < deadline + 30
+        topic.publish(deliveries(0, 1, 2, after=next(positions) * 3))
+        arrived += feed.poll(0.5)
+    ends.close()
+
+
+def test_a_message_is_a_cloud_event_in_binary_mode(broker: str, name: str) -> None:
+    topic = kafka_ends(broker, name).topic()
+    topic.tail()
+    (delivery,) = deliveries(4)
+    topic.publish([delivery])
+    consumer = KafkaConsumer(bootstrap_servers=broker, group_id=None, auto_offset_reset="earliest")
+    consumer.assign([TopicPartition(name, delivery.partition)])
+    ((record,),) = consumer.poll(timeout_ms=10_000).values()
+    consumer.close()
+    topic.close()
+    event = from_binary(KafkaMessage(dict(record.headers), record.key, record.value), JSONFormat())
+    assert record.key.decode() == str(delivery.recorded.provenance.organization_id)
+    assert event.get_id() == "1"
+    assert event.get_type() == "organization.renamed.v1"
+    assert event.get_subject() == str(delivery.recorded.stream_id)
+    assert event.get_time() == delivery.recorded.provenance.at
+    assert event.get_extension("previous") == "0"
+    assert event.get_extension("version") == "1"
+    assert event.get_extension("epoch") == str(EPOCH)
+    assert record.value == FactMapper().state(delivery.recorded.fact, delivery.recorded.provenance)
