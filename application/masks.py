@@ -69,11 +69,12 @@ class Masks:
         # then at least as new, unless it has lost something.
         versions = await self.source.versions(resource_ids, first, last)
         keys = list(versions)
-        blocks: dict[BlockKey, Block] = {}
-        if self.cache is not None and keys:
-            for key, block in zip(keys, await self.cache.get(keys), strict=True):
-                if block is not None and block.version >= versions[key]:
-                    blocks[key] = block
+        cached = await self.cache.get(keys) if self.cache is not None and keys else [None] * len(keys)
+        blocks = {
+            key: block
+            for key, block in zip(keys, cached, strict=True)
+            if block is not None and block.version >= versions[key]
+        }
         missing = [key for key in keys if key not in blocks]
         if missing:
             found = await self.source.read(missing)

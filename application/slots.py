@@ -1,19 +1,28 @@
 """Which slots are free: what the read model knows, asked of the arithmetic in ``domain.availability``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from application.clock import Clock
-from application.masks import Masks
+from application.masks import NOTHING_CLAIMED, BlockKey, Masks
+from domain.availability import BLOCK_MIN, Candidate, offered, window_of
+from domain.bit_planes import joined_up
+from domain.interval import Interval
+from domain.open_hours import OpenDays
+from domain.refusals import InvalidValue, NotFound, ResourceNotSuitable
 from domain.service import Service
+from domain.wall_clock import MINUTE
 
 WINDOW_MAX = timedelta(days=62)
 SLOTS_MAX = 10_000
 ALTERNATIVES = 3
 ALTERNATIVES_WITHIN = timedelta(days=14)
+
+Candidates = Sequence[Sequence[OpenDays]]
+"""For each requirement of a service, in order, the resources that suit it, in the order in which they were added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +46,26 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A service and who can give it, as of ``position``."""
+
+    service: Service
+    candidates: Candidates
+    position: int
+
+
+class Offers(Protocol):
+    """The port to the rules: services, and the resources that meet their requirements."""
+
+    async def offer(self, organization_id: UUID, service_id: UUID) -> Offer | None:
+        """None if the organization has no such service."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """Where slots come from; composed once in infra."""
 
-    offers: "Offers"
+    offers: Offers
     masks: Masks
     clock: Clock
 
@@ -61,7 +86,20 @@ async def find_slots(
     (service), ``ResourceNotSuitable`` (the service never takes that resource) and ``InvalidValue`` (``end`` not after
     ``start``, or more than 62 days).
     """
-    raise NotImplementedError
+    if not start < end:
+        raise InvalidValue("end", "after start")
+    if end - start > WINDOW_MAX:
+        raise InvalidValue("end", f"at most {WINDOW_MAX.days} days after start")
+    offer = await _offer(sources, organization_id, service_id)
+    wanted = (resource_id,) if resource_id else ()
+    for unsuitable in set(wanted) - {one.resource.id for ones in offer.candidates for one in ones}:
+        raise ResourceNotSuitable(unsuitable, service_id)
+    now = sources.clock.now()
+    starts = _bookable(offer.service, start, end, now)
+    if starts is None:
+        return Found((), offer.position)
+    search = await _search(sources, offer, starts, now)
+    return Found(search.slots(narrowed(offer.candidates, wanted), limit or SLOTS_MAX), offer.position)
 
 
 async def alternatives(
@@ -76,7 +114,25 @@ async def alternatives(
 
     Never raises a Refusal: where there is nothing to offer (no such service, say) the answer is empty.
     """
-    raise NotImplementedError
+    offer = await sources.offers.offer(organization_id, service_id)
+    if offer is None:
+        return ()
+    now = sources.clock.now()
+    # What was too soon, or long past, is counted from the earliest start that there is.
+    after = max(refused + timedelta.resolution, now)
+    if after > now + timedelta(days=offer.service.terms.max_advance_days):
+        return ()
+    notice = timedelta(minutes=offer.service.terms.min_notice_min)
+    starts = _bookable(offer.service, after, max(after, now + notice) + ALTERNATIVES_WITHIN, now)
+    if starts is None:
+        return ()
+    search = await _search(sources, offer, starts, now)
+    found = search.slots(narrowed(offer.candidates, resource_ids), ALTERNATIVES)
+    if resource_ids and len(found) < ALTERNATIVES:
+        known = {slot.start for slot in found}
+        others = search.slots(offer.candidates, ALTERNATIVES + len(known))
+        found += [slot for slot in others if slot.start not in known][: ALTERNATIVES - len(found)]
+    return found
 
 
 async def time_zone_of(sources: Sources, organization_id: UUID, service_id: UUID) -> str:
@@ -84,4 +140,55 @@ async def time_zone_of(sources: Sources, organization_id: UUID, service_id: UUID
 
     "UTC" for a service that has no resource yet.
     """
-    raise NotImplementedError
+    offer = await _offer(sources, organization_id, service_id)
+    return next((one.resource.time_zone for ones in offer.candidates for one in ones), "UTC")
+
+
+def narrowed(candidates: Candidates, wanted_ids: Iterable[UUID]) -> Candidates:
+    """What is left where a booking asks for resources: a requirement that none of them suits stays open to all."""
+    wanted = set(wanted_ids)
+    return [[one for one in ones if one.resource.id in wanted] or ones for ones in candidates]
+
+
+async def _offer(sources: Sources, organization_id: UUID, service_id: UUID) -> Offer:
+    offer = await sources.offers.offer(organization_id, service_id)
+    if offer is None:
+        raise NotFound("service", service_id)
+    return offer
+
+
+def _bookable(service: Service, start: datetime, end: datetime, now: datetime) -> Interval | None:
+    """The part of [start, end) between notice and horizon: nothing beyond need be read, whatever was asked for."""
+    earliest = now + timedelta(minutes=service.terms.min_notice_min)
+    latest = now + timedelta(days=service.terms.max_advance_days)
+    first, last = max(start, earliest), min(end, latest + MINUTE)
+    return Interval(first, last) if first < last else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """All that was read for one answer, whichever candidates it is then narrowed to."""
+
+    offer: Offer
+    starts: Interval
+    now: datetime
+    by_id: dict[UUID, Candidate]
+
+    def slots(self, candidates: Candidates, limit: int) -> list[Slot]:
+        service = self.offer.service
+        ones = [[self.by_id[one.resource.id] for one in suitable] for suitable in candidates]
+        found = offered(service, ones, window_of(service, self.starts), self.starts, now=self.now)
+        visits = ((service.visit(start), resource_ids) for start, resource_ids in found.visits(limit))
+        return [Slot(visit.start, visit.end, resource_ids) for visit, resource_ids in visits]
+
+
+async def _search(sources: Sources, offer: Offer, starts: Interval, now: datetime) -> _Search:
+    window = window_of(offer.service, starts)
+    days = {one.resource.id: one for ones in offer.candidates for one in ones}
+    blocks = await sources.masks.read(list(days), window.first_block, window.last_block)
+    numbers = range(window.first_block, window.last_block + 1)
+    by_id = {}
+    for resource_id, open_days in days.items():
+        parts = [blocks.get(BlockKey(resource_id, number), NOTHING_CLAIMED).planes for number in numbers]
+        by_id[resource_id] = Candidate(open_days, joined_up(parts, BLOCK_MIN))
+    return _Search(offer, starts, now, by_id)

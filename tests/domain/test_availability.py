@@ -1,4 +1,4 @@
-"""What is offered can be booked and what is not offered is refused: minute by minute, by the booking decision itself."""
+"""What is offered can be booked, what is not offered is refused: minute by minute, by the booking decision itself."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Arithmetic on masks agrees with arithmetic on lists of numbers."""
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,7 +48,7 @@ def test_adding_adds_at_each_minute_by_itself(several: list[tuple[int, int]]) ->
 
 
 @given(claims, st.randoms(use_true_random=False))
-def test_what_was_added_can_be_subtracted_in_any_order_and_leaves_no_trace(several: list, random) -> None:  # type: ignore[no-untyped-def,type-arg]
+def test_what_was_added_can_be_subtracted_in_any_order_and_leaves_no_trace(several: list[tuple[int, int]], random: Random) -> None:
     planes = added_up(several)
     gone = [*several]
     random.shuffle(gone)
@@ -57,7 +59,7 @@ def test_what_was_added_can_be_subtracted_in_any_order_and_leaves_no_trace(sever
 
 
 @given(claims, st.randoms(use_true_random=False))
-def test_the_same_quantity_has_one_representation_whatever_the_order(several: list, random) -> None:  # type: ignore[no-untyped-def,type-arg]
+def test_the_same_quantity_has_one_representation_whatever_the_order(several: list[tuple[int, int]], random: Random) -> None:
     shuffled = [*several]
     random.shuffle(shuffled)
     assert added_up(several) == added_up(shuffled)
