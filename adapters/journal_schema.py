@@ -47,7 +47,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION {schema}.journal_is_never_altered()""")
 # all entries may be judged at once.
 APPEND = SQL("""
 CREATE FUNCTION {schema}.journal_append(
-    lock_timeout_ms integer, uniform boolean,
+    lock_timeout_ms integer, idle_timeout_ms integer, uniform boolean,
     command_ids uuid[], fingerprints bytea[], answers bytea[], reads_upto integer[], facts_upto integer[],
     streams uuid[], seen bigint[],
     read_streams integer[], read_versions bigint[],
@@ -78,6 +78,8 @@ BEGIN
         RAISE EXCEPTION 'journal_append needs READ COMMITTED';
     END IF;
     PERFORM set_config('lock_timeout', lock_timeout_ms::text, true);
+    -- Within a turn the lock outlives this call: a process that is paused then must not hold it for ever.
+    PERFORM set_config('idle_in_transaction_session_timeout', idle_timeout_ms::text, true);
     -- Before the first id is drawn: so the order of ids is the order of commits, and a reader misses nothing.
     -- Not the events table itself: an append would wait for every ANALYZE and VACUUM of it, and they for it.
     LOCK TABLE {schema}.journal_epoch IN EXCLUSIVE MODE;

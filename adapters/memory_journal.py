@@ -1,26 +1,64 @@
 """The journal in memory, for fast tests: the same answers as PostgreSQL's, encoding nothing."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from adapters.journal_batch import answer_of, ensure_continuous
-from application.journal import Appended, Appending, Entry, Outcome, Receipt, Recorded, StaleDecision
+from application.journal import Appended, Appending, Entry, Outcome, Receipt, Recorded, StaleDecision, Turn
 
 
 class MemoryJournal:
-    """Implements ``Journal`` and ``JournalReader``. Its appends never wait, so each is atomic on an event loop."""
+    """Implements ``Journal`` and ``JournalReader``."""
 
     def __init__(self) -> None:
         self._facts: list[Recorded] = []
         self._streams: dict[UUID, list[Recorded]] = {}
         self._receipts: dict[UUID, Receipt] = {}
         self._epoch = uuid4()
+        self._lock = asyncio.Lock()
+        self._committed = 0
+        """Facts up to this position are durable; those of a turn that has not ended lie above it."""
 
     async def load(self, stream_ids: Sequence[UUID]) -> dict[UUID, list[Recorded]]:
-        return {stream_id: list(self._streams.get(stream_id, ())) for stream_id in stream_ids}
+        return {
+            stream_id: [r for r in self._streams.get(stream_id, ()) if r.position <= self._committed]
+            for stream_id in stream_ids
+        }
 
     async def append(self, entries: Sequence[Entry]) -> Appending:
         """Raises ``ValueError`` for drafts that leave a gap in a stream."""
+        async with self.turn() as turn:
+            return await turn.append(entries)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Turn]:
+        async with self._lock:
+            receipts = dict(self._receipts)
+            try:
+                yield _MemoryTurn(self._append)
+            except BaseException:
+                for undone in self._facts[self._committed :]:
+                    self._streams[undone.stream_id].remove(undone)
+                del self._facts[self._committed :]
+                self._receipts = receipts
+                raise
+            self._committed = len(self._facts)
+
+    def read(self, *, after: int, limit: int, upto: int | None = None) -> Sequence[Recorded]:
+        # The fact at position n is the n-th.
+        end = min(after + limit, self._committed)
+        return self._facts[after : end if upto is None else min(end, upto)]
+
+    def head(self) -> int:
+        return self._committed
+
+    def epoch(self) -> UUID:
+        return self._epoch
+
+    def _append(self, entries: Sequence[Entry]) -> Appending:
         ensure_continuous(entries)
         seen = _least_versions(entries)
         is_at = {stream_id: len(self._streams.get(stream_id, ())) for stream_id in seen}
@@ -47,17 +85,6 @@ class MemoryJournal:
             outcomes.append(outcome)
         return Appending(outcomes, news)
 
-    def read(self, *, after: int, limit: int, upto: int | None = None) -> Sequence[Recorded]:
-        # The fact at position n is the n-th.
-        end = after + limit if upto is None else min(after + limit, upto)
-        return self._facts[after:end]
-
-    def head(self) -> int:
-        return len(self._facts)
-
-    def epoch(self) -> UUID:
-        return self._epoch
-
     def _record(self, entry: Entry) -> Appended:
         for draft in entry.drafts:
             stream = self._streams.setdefault(draft.stream_id, [])
@@ -65,10 +92,19 @@ class MemoryJournal:
                 recorded = Recorded(len(self._facts) + 1, draft.stream_id, version, fact, entry.provenance)
                 self._facts.append(recorded)
                 stream.append(recorded)
+        position = len(self._facts)
         answer = answer_of(entry)
         if answer is not None:
-            self._receipts[entry.command_id] = Receipt(entry.fingerprint, answer, self.head())
-        return Appended(self.head())
+            self._receipts[entry.command_id] = Receipt(entry.fingerprint, answer, position)
+        return Appended(position)
+
+
+@dataclass(frozen=True, slots=True)
+class _MemoryTurn:
+    append_within: Callable[[Sequence[Entry]], Appending]
+
+    async def append(self, entries: Sequence[Entry]) -> Appending:
+        return self.append_within(entries)
 
 
 def _least_versions(entries: Sequence[Entry]) -> dict[UUID, int]:
