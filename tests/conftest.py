@@ -1,5 +1,6 @@
 """The real servers of the test run: one set per pytest-xdist worker, a fresh database per test module."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from infra.embedded import EmbeddedStack
 from infra.migrations import migrate
+from tests.running import RunningStack, started
 
 TEMPLATE = "daybook_template"
 
@@ -53,7 +55,26 @@ def valkey_url(servers: EmbeddedStack) -> str:
     return servers.redis_url
 
 
-@pytest.fixture
-def broker(servers: EmbeddedStack) -> str:
-    """The bootstrap address of a running broker. Shared by the run: use a topic name of your own."""
-    return servers.kafka_bootstrap
+@pytest.fixture(scope="session")
+def broker(servers: EmbeddedStack) -> Iterator[str]:
+    """The bootstrap address of a running broker. Shared by the run: use a topic name of your own.
+
+    The embedded one, or with ``DAYBOOK_TEST_BROKER=apache`` Apache Kafka itself.
+    """
+    if os.environ.get("DAYBOOK_TEST_BROKER") != "apache":
+        yield servers.kafka_bootstrap
+        return
+    from infra.kafka.apache_kafka import running
+
+    with running(servers.data_dir / "kafka") as bootstrap:
+        yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def stack(servers: EmbeddedStack, migrated_template: str, broker: str) -> Iterator[RunningStack]:
+    """Every process of Daybook with two API processes. Shared by the run: use an organization of your own."""
+    name = "stack"
+    servers.ensure_database(name, template=migrated_template)
+    stack = started(servers, servers.database_url(name), broker, servers.data_dir, apis=2)
+    yield stack
+    stack.stop()
