@@ -30,15 +30,20 @@ class MemoryJournal:
 
     async def append(self, entries: Sequence[Entry]) -> Appending:
         """Raises ``ValueError`` for drafts that leave a gap in a stream."""
-        async with self.turn() as turn:
-            return await turn.append(entries)
+        async with self._transaction():
+            return self._append(entries)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn]:
+        async with self._transaction():
+            yield _MemoryTurn(self._append)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
         async with self._lock:
             receipts = dict(self._receipts)
             try:
-                yield _MemoryTurn(self._append)
+                yield
             except BaseException:
                 for undone in self._facts[self._committed :]:
                     self._streams[undone.stream_id].remove(undone)
