@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from infra.settings import SettingsError
-
 WRONG_SETTING = 2
 
 app = typer.Typer(
@@ -147,7 +145,11 @@ def _end(code: int) -> None:
 def main() -> None:
     try:
         app()
-    except SettingsError as wrong:
+    except Exception as wrong:
+        from infra.settings import SettingsError  # half a second, which --help need not wait for
+
+        if not isinstance(wrong, SettingsError):
+            raise
         sys.stderr.write(f"daybook: {wrong}\n")
         sys.exit(WRONG_SETTING)
 
