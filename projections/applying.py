@@ -16,6 +16,8 @@ from projections.checkpoint import Sink, ensure_schema, is_durable, lock_checkpo
 
 RETRY_FIRST_S = 0.1
 RETRY_LONGEST_S = 30.0
+RECONNECT_LONGEST_S = 2.0
+"""A database that comes back is back at once; a fact that cannot be applied waits for someone to mend the code."""
 
 APPLIED = Counter("daybook_facts_applied_total", "Facts applied", ["sink"])
 POSITION = Gauge("daybook_checkpoint_position", "Everything at or below is applied", ["sink", "partition"])
@@ -40,9 +42,9 @@ class CheckpointMoved(Exception):  # noqa: N818
     """The checkpoint is lower than what this process has applied: the schema was replaced, or a crash undid it."""
 
 
-def retry_delay_s(failures: int) -> float:
+def retry_delay_s(failures: int, longest_s: float = RETRY_LONGEST_S) -> float:
     """How long to wait after so many failures in a row."""
-    return min(RETRY_LONGEST_S, RETRY_FIRST_S * 2.0 ** min(failures - 1, 16))
+    return min(longest_s, RETRY_FIRST_S * 2.0 ** min(failures - 1, 16))
 
 
 class Outlet:
@@ -199,7 +201,7 @@ class Outlet:
         self._seen.clear()
         self._behind.clear()
         self._connect_failures += 1
-        delay_s = retry_delay_s(self._connect_failures)
+        delay_s = retry_delay_s(self._connect_failures, RECONNECT_LONGEST_S)
         self._connect_at = self._monotonic() + delay_s
         expected = isinstance(wrong, (OperationalError, CheckpointMoved))
         logger.warning(

@@ -14,8 +14,8 @@ from prometheus_client import Gauge
 from psycopg import Connection
 
 from application.feed import Delivery, Feed, TopicUnavailable
-from application.journal import JournalReader
-from projections.applying import Outlet, retry_delay_s
+from application.journal import JournalReader, JournalUnavailable
+from projections.applying import RECONNECT_LONGEST_S, Outlet, retry_delay_s
 from projections.checkpoint import Sink
 
 PAGE_FACTS_MAX = 2_000
@@ -38,7 +38,7 @@ class Follower:
     """Follows for several sinks, each in its own transactions. Not thread-safe, except for ``stop``.
 
     ``connect`` opens a new connection of the database where the sinks' schemas are. The reader and the
-    feed belong to the follower from now on; the reader opens its connection again by itself.
+    feed are the follower's own from now on; the reader must open its connection again by itself.
     """
 
     def __init__(
@@ -72,10 +72,13 @@ class Follower:
                 try:
                     self.step()
                     failures = 0
-                except Exception:
+                except Exception as wrong:
                     failures += 1
-                    delay_s = retry_delay_s(failures)
-                    logger.exception("following failed, again in %.1f s", delay_s)
+                    delay_s = retry_delay_s(failures, RECONNECT_LONGEST_S)
+                    expected = isinstance(wrong, JournalUnavailable)
+                    logger.warning(
+                        "following goes on in %.1f s: %s", delay_s, wrong, exc_info=None if expected else wrong
+                    )
                     self._stopping.wait(delay_s)
         finally:
             self._feed.close()
@@ -159,28 +162,3 @@ class Follower:
             LAG.labels(outlet.name).set(outlet.lag(self._head))
             if self._progress is not None and outlet.applied_total > before[outlet.name]:
                 self._progress(outlet.name, outlet.position(), self._head)
-
-
-def catch_up(outlet: Outlet, reader: JournalReader, partitions: int) -> int:
-    """Apply the whole journal, as far as it goes now, to one sink: a rebuild beside the live one, a replay.
-
-    Raises ``NotCaughtUp`` where a fact cannot be applied or the database is lost. Facts applied.
-    """
-    outlet.assign(frozenset(range(partitions)))
-    before = outlet.applied_total
-    if not outlet.ready():
-        raise NotCaughtUp(outlet.name, 0)
-    while (start := outlet.reading_from()) is not None:
-        page = reader.read(after=start, limit=PAGE_FACTS_MAX)
-        outlet.refill(page, complete=len(page) < PAGE_FACTS_MAX)
-    if outlet.is_behind():
-        raise NotCaughtUp(outlet.name, outlet.position())
-    return outlet.applied_total - before
-
-
-class NotCaughtUp(Exception):  # noqa: N818
-    """The reason is in the log."""
-
-    def __init__(self, sink: str, position: int) -> None:
-        super().__init__(f"{sink} stopped at position {position}")
-        self.position = position
