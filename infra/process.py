@@ -1,0 +1,31 @@
+"""What all processes do alike: read settings, log, show metrics, stop on a signal, say in one line why not."""
+
+import signal
+import sys
+from collections.abc import Callable
+
+from infra.log_lines import configure_logging
+from infra.settings import Settings, load_settings
+
+
+def begun(process: str) -> Settings:
+    """The settings, with logging and metrics set up. Raises ``SettingsError``."""
+    settings = load_settings()
+    configure_logging(process, log_format=settings.log_format, log_level=settings.log_level)
+    if settings.metrics_port is not None:
+        from prometheus_client import start_http_server
+
+        start_http_server(settings.metrics_port, addr=settings.api_host)
+    return settings
+
+
+def on_stop(stop: Callable[[], None]) -> None:
+    """Call ``stop`` at SIGINT and SIGTERM, in the main thread, between two of its steps."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop())
+
+
+def cannot(process: str, why: Exception) -> int:
+    """Say in one line why the process cannot begin; its exit code."""
+    sys.stderr.write(f"daybook {process}: {str(why).splitlines()[0]}\n")
+    return 1
