@@ -1,0 +1,143 @@
+"""``daybook relay``: carries facts from the journal to Kafka. Start several: one leads, the others wait."""
+
+import logging
+import signal
+import sys
+import threading
+from typing import Any
+from zlib import crc32
+
+import psycopg
+from prometheus_client import Counter, Gauge, start_http_server
+from psycopg import Connection
+
+from adapters.fact_codec import FactMapper
+from adapters.fact_messages import FactMessages
+from adapters.journal_reader import PostgresJournalReader
+from adapters.kafka_log import KafkaTopic, WrongPartitions
+from application.feed import TopicUnavailable
+from application.journal import JournalUnavailable
+from application.relaying import Relay, TopicAheadOfJournal
+from infra.log_lines import configure_logging
+from infra.settings import Settings, SettingsError, load_settings, needed
+from projections.applying import RECONNECT_LONGEST_S, retry_delay_s
+from projections.checkpoint import lowest_checkpoint
+
+LEADER_LOCK = (crc32(b"daybook relay") % 2**31, 0)
+ASK_TO_LEAD_EVERY_S = 0.5
+LISTEN_S = 0.5
+"""The journal is read so often even if no notification comes: a notification is only a hint."""
+
+LEADS = Gauge("daybook_relay_leads", "1 in the process that leads")
+POSITION = Gauge("daybook_relay_position", "All facts up to here are on the topic")
+PUBLISHED = Counter("daybook_relay_facts_total", "Facts published")
+OVERSIZED = Gauge("daybook_relay_facts_oversized", "Facts too large for the topic, left to the journal")
+
+logger = logging.getLogger(__name__)
+
+
+def run() -> int:
+    """Until SIGTERM or SIGINT. Raises ``SettingsError``."""
+    settings = load_settings()
+    needed(settings.kafka_bootstrap, "kafka_bootstrap")
+    configure_logging("relay", log_format=settings.log_format, log_level=settings.log_level)
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port)
+    process = RelayProcess(settings)
+    for stop_with in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop_with, lambda *_: process.stop())
+    try:
+        process.run()
+    except WrongPartitions as wrong:
+        raise SettingsError(f"DAYBOOK_KAFKA_PARTITIONS: {wrong}") from None
+    except TopicAheadOfJournal as wrong:
+        sys.stderr.write(f"daybook relay: {wrong}\n")
+        return 1
+    return 0
+
+
+class RelayProcess:
+    """Tries to lead for ever; leads on the very connection that it reads with, so losing one is losing both."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._mapper = FactMapper()
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Let ``run`` return after the present batch; for signal handlers and other threads."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Raises ``WrongPartitions`` and ``TopicAheadOfJournal``; everything else is tried again."""
+        failures = _Failures(self._stopping)
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(
+                    self._settings.database_url, autocommit=True, application_name="daybook relay", connect_timeout=5
+                ) as connection:
+                    if self._leads(connection):
+                        self._lead(connection, failures)
+            except (psycopg.OperationalError, JournalUnavailable) as lost:
+                failures.wait(f"the journal cannot be read: {lost}")
+            finally:
+                LEADS.set(0)
+
+    def _leads(self, connection: Connection[Any]) -> bool:
+        """Wait for the lock. False: stopped meanwhile."""
+        while not self._stopping.is_set():
+            row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", LEADER_LOCK).fetchone()
+            if row == (True,):
+                logger.info("leading")
+                return True
+            self._stopping.wait(ASK_TO_LEAD_EVERY_S)
+        return False
+
+    def _lead(self, connection: Connection[Any], failures: "_Failures") -> None:
+        LEADS.set(1)
+        reader = PostgresJournalReader(connection, self._mapper)
+        topic = KafkaTopic(
+            str(self._settings.kafka_bootstrap),
+            self._settings.kafka_topic,
+            self._settings.kafka_partitions,
+            FactMessages(self._mapper, reader.epoch()),
+        )
+        relay = Relay(reader, topic, self._settings.kafka_partitions, lambda: lowest_checkpoint(connection))
+        connection.execute("LISTEN daybook_journal")
+        try:
+            while not self._stopping.is_set():
+                try:
+                    published = relay.step()
+                except TopicUnavailable as lost:
+                    failures.wait(f"the topic cannot be reached: {lost}")
+                    continue
+                failures.forget()
+                PUBLISHED.inc(published)
+                POSITION.set(relay.position)
+                OVERSIZED.set(relay.oversized_total)
+                if not published:
+                    _await_notification(connection)
+        finally:
+            topic.close()
+
+
+class _Failures:
+    """In a row: each waits longer than the last."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+        self._count = 0
+
+    def wait(self, why: str) -> None:
+        self._count += 1
+        delay_s = retry_delay_s(self._count, RECONNECT_LONGEST_S)
+        logger.warning("%s; again in %.1f s", why.strip(), delay_s)
+        self._stopping.wait(delay_s)
+
+    def forget(self) -> None:
+        self._count = 0
+
+
+def _await_notification(connection: Connection[Any]) -> None:
+    for _ in connection.notifies(timeout=LISTEN_S, stop_after=1):
+        return
