@@ -3,8 +3,6 @@
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from infra import development
 from infra.embedded import EmbeddedStack
 from infra.program import Process, Program, free_port, listens, stop
+from infra.whole_stack import answers
 
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 15.0
@@ -86,20 +85,11 @@ def started(servers: EmbeddedStack, database_url: str, bootstrap: str, logs: Pat
             stack.urls.append(f"http://127.0.0.1:{port}")
         stack.await_that("fake-provider", lambda: listens(outbox_port))
         for number, url in enumerate(stack.urls):
-            stack.await_that(f"serve:{number}", lambda url=url: is_ready(url))  # type: ignore[misc]
+            stack.await_that(f"serve:{number}", lambda url=url: answers(f"{url}/readyz"))  # type: ignore[misc]
     except BaseException:
         stack.stop()
         raise
     return stack
-
-
-def is_ready(url: str) -> bool:
-    """Whether the API and all that it needs is there."""
-    try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def processes_of(mark: str) -> list[str]:

@@ -4,21 +4,16 @@ import fcntl
 import json
 import os
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from infra import development
 from infra.embedded import EmbeddedServers, ServerFailed
-from infra.program import Program, free_port, listens
-from infra.settings import SettingsError, load_settings
+from infra.program import listens
+from infra.settings import SettingsError
 from infra.supervisor import NotReady, Supervisor
-
-SERVERS, PROCESSES = 0, 1
-"""Tiers: the servers stop when no process uses them any more."""
-PROCESSES_OF_OURS = ("serve", "relay", "project", "notify", "timekeeper")
+from infra.whole_stack import WholeStack, start_everything
 
 
 def run(*, port: int, data_dir: Path | None) -> int:
@@ -45,62 +40,22 @@ def run(*, port: int, data_dir: Path | None) -> int:
 
 
 def _start(supervisor: Supervisor, data_dir: Path, port: int) -> None:
-    servers = EmbeddedServers(data_dir)
     supervisor.say("daybook", f"data in {data_dir}")
-    servers.prepare()
-    for program, ready in servers.programs:
-        supervisor.start(program, ready, tier=SERVERS)
-    if supervisor.stopping:
-        return
-    servers.ensure_database(development.DATABASE)
-    outbox_port = free_port()
-    environment = {
-        **development.environment(servers, port=port),
-        **development.stand_in_providers(data_dir, outbox_port),
-    }
-    os.environ.update(environment)
-    settings = load_settings()
-
-    from infra.processes.migrate import migrate
-
-    supervisor.say("migrate", migrate(settings.database_url))
-    fake = _ours("fake-provider", "--port", str(outbox_port))
-    supervisor.start(fake, lambda: listens(outbox_port), tier=PROCESSES)
-    for verb in PROCESSES_OF_OURS:
-        supervisor.start(_ours(verb), tier=PROCESSES)
-    _await_ready(supervisor, f"http://127.0.0.1:{port}")
-    if not supervisor.stopping:
-        _welcome(supervisor, port, outbox_port)
+    stack = start_everything(supervisor, EmbeddedServers(data_dir), port=port)
+    if stack is not None:
+        _welcome(supervisor, stack)
 
 
-def _ours(verb: str, *arguments: str) -> Program:
-    return Program(verb, (sys.executable, "-m", "infra.cli", verb, *arguments))
+def _welcome(supervisor: Supervisor, stack: WholeStack) -> None:
+    from infra.demo import Unanswered, banner, seed
 
-
-def _await_ready(supervisor: Supervisor, url: str) -> None:
-    """Until every part of the API says that it is ready: servers, and read models that keep up."""
-    supervisor.run_until(lambda: _answers(f"{url}/readyz"), within_s=60.0, what="the API")
-
-
-def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  our own URL
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _welcome(supervisor: Supervisor, port: int, outbox_port: int) -> None:
-    from infra.demo import Clinic, Unanswered, banner, seed
-
-    url = f"http://127.0.0.1:{port}"
-    try:
-        clinic: Clinic = seed(url)
+        clinic = seed(stack.url)
     except Unanswered as failed:
         # The stack runs all the same: whoever looks at why must find it running.
         supervisor.say("daybook", f"the demonstration clinic could not be set up: {failed}")
         return
-    for line in banner(clinic, outbox_url=f"http://127.0.0.1:{outbox_port}"):
+    for line in banner(clinic, outbox_url=stack.outbox_url):
         supervisor.say("daybook", line)
 
 
