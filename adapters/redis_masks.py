@@ -7,6 +7,7 @@ digits, then its planes.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import redis
 import redis.asyncio
@@ -128,8 +129,8 @@ def _name(prefix: bytes, key: BlockKey) -> bytes:
     return prefix + key.resource_id.bytes + key.number.to_bytes(4, "big", signed=True)
 
 
-def _block(value: bytes | None) -> Block | None:
-    if value is None or not value[:_DIGITS].isdigit() or (len(value) - _DIGITS) % (BLOCK_MIN // 8):
+def _block(value: Any) -> Block | None:
+    if not isinstance(value, bytes) or not value[:_DIGITS].isdigit() or (len(value) - _DIGITS) % (BLOCK_MIN // 8):
         return None  # not there, or not written by us
     return Block(int(value[:_DIGITS]), value[_DIGITS:])
 

@@ -118,12 +118,12 @@ async def alternatives(
     if offer is None:
         return ()
     now = sources.clock.now()
-    # What was too soon, or long past, is counted from the earliest start that there is.
-    after = max(refused + timedelta.resolution, now)
-    if after > now + timedelta(days=offer.service.terms.max_advance_days):
+    if refused > now + timedelta(days=offer.service.terms.max_advance_days):
         return ()
-    notice = timedelta(minutes=offer.service.terms.min_notice_min)
-    starts = _bookable(offer.service, after, max(after, now + notice) + ALTERNATIVES_WITHIN, now)
+    after = refused + timedelta.resolution
+    # Of what was too soon, or long past, the fortnight is counted from the earliest start that there is.
+    earliest = now + timedelta(minutes=offer.service.terms.min_notice_min)
+    starts = _bookable(offer.service, after, max(after, earliest) + ALTERNATIVES_WITHIN, now)
     if starts is None:
         return ()
     search = await _search(sources, offer, starts, now)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid5
@@ -69,7 +70,7 @@ class Clinic:
         visits = []
         start = starts.start
         while start < starts.end:
-            try:
+            with suppress(Refusal):
                 self.service.ensure_bookable_at(start, now=now)
                 found = allocate(
                     self.service,
@@ -80,9 +81,6 @@ class Clinic:
                     until=None,
                     now=now,
                 )
-            except Refusal:
-                pass
-            else:
                 visits.append((start, tuple(allotment.resource_id for allotment in found.allotments)))
             start += MINUTE
         return visits

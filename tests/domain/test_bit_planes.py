@@ -48,7 +48,9 @@ def test_adding_adds_at_each_minute_by_itself(several: list[tuple[int, int]]) ->
 
 
 @given(claims, st.randoms(use_true_random=False))
-def test_what_was_added_can_be_subtracted_in_any_order_and_leaves_no_trace(several: list[tuple[int, int]], random: Random) -> None:
+def test_what_was_added_can_be_subtracted_in_any_order_and_leaves_no_trace(
+    several: list[tuple[int, int]], random: Random
+) -> None:
     planes = added_up(several)
     gone = [*several]
     random.shuffle(gone)
@@ -59,7 +61,9 @@ def test_what_was_added_can_be_subtracted_in_any_order_and_leaves_no_trace(sever
 
 
 @given(claims, st.randoms(use_true_random=False))
-def test_the_same_quantity_has_one_representation_whatever_the_order(several: list[tuple[int, int]], random: Random) -> None:
+def test_the_same_quantity_has_one_representation_whatever_the_order(
+    several: list[tuple[int, int]], random: Random
+) -> None:
     shuffled = [*several]
     random.shuffle(shuffled)
     assert added_up(several) == added_up(shuffled)

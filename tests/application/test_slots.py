@@ -1,0 +1,232 @@
+"""Slots and alternatives, from what a desk's streams say: what is listed can be booked, with the resources it names."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from application.booking import Cancel, cancel
+from application.catalogue import ChangeTerms, CloseResource, change_terms, close_resource
+from application.masks import Block, BlockKey, Masks
+from application.slots import Found, Offer, Slot, Sources, alternatives, find_slots, time_zone_of
+from domain.availability import BLOCK_MIN
+from domain.bit_planes import packed
+from domain.open_hours import OpenDays
+from domain.organization import Directory, directory_id
+from domain.refusals import InvalidValue, NotFound, ResourceNotSuitable
+from domain.resource import Resource
+from domain.service import Requirement, Service
+from tests.booked_out import QUARTER, bookable, claimed
+from tests.desk import HOUR, MONDAY, NINE, OFFICE_HOURS, Desk
+
+A_DAY = timedelta(days=1)
+
+
+class DeskSources:
+    """The ports, answered from a desk's streams."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.sources = Sources(offers=self, masks=Masks(self), clock=self)
+
+    def now(self) -> datetime:
+        return self.desk.now
+
+    async def offer(self, organization_id: UUID, service_id: UUID) -> Offer | None:
+        service = self.desk.streams[service_id].state
+        if not isinstance(service, Service) or service.organization_id != organization_id:
+            return None
+        directory = self.desk.streams[directory_id(organization_id)].state
+        candidates = []
+        for requirement in service.terms.requirements:
+            listed = directory.listed if isinstance(directory, Directory) else ()
+            ids = [r for r, kind in listed if r == requirement.resource_id or kind == requirement.kind]
+            found = [self.desk.streams[resource_id].state for resource_id in ids]
+            candidates.append([OpenDays(state) for state in found if isinstance(state, Resource)])
+        return Offer(service, candidates, position=4711)
+
+    async def versions(self, resource_ids: Sequence[UUID], first: int, last: int) -> Mapping[BlockKey, int]:
+        wanted = set(resource_ids)
+        return {key: 1 for key in claimed([self.desk]) if key.resource_id in wanted and first <= key.number <= last}
+
+    async def read(self, keys: Sequence[BlockKey]) -> Mapping[BlockKey, Block]:
+        blocks = claimed([self.desk])
+        return {key: Block(1, packed(blocks[key], BLOCK_MIN)) for key in keys}
+
+
+def found(desk: Desk, service_id: UUID, start: datetime, end: datetime, **wish: object) -> Found:
+    sources = DeskSources(desk).sources
+    return asyncio.run(find_slots(sources, desk.organization_id, service_id, start, end, **wish))  # type: ignore[arg-type]
+
+
+def others(desk: Desk, service_id: UUID, refused: datetime, *resource_ids: UUID) -> Sequence[Slot]:
+    sources = DeskSources(desk).sources
+    return asyncio.run(alternatives(sources, desk.organization_id, service_id, refused, resource_ids=resource_ids))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk(now=MONDAY)
+
+
+def test_what_is_listed_is_what_the_desk_would_book_with_and_without_a_wish_for_a_resource(desk: Desk) -> None:
+    rooms = [desk.resource("room", shifts=OFFICE_HOURS), desk.resource("room", shifts=OFFICE_HOURS)]
+    practitioner = desk.resource("practitioner", capacity=2)
+    service = desk.service(
+        Requirement(kind="room"), Requirement(resource_id=practitioner), buffer_after_min=15, min_notice_min=600
+    )
+    for hour in (10, 10, 12, 13):
+        desk.booked(service, MONDAY + hour * HOUR)
+    desk.do(
+        close_resource,
+        CloseResource(resource_id=rooms[0], closure_id=desk.new_id(), start=NINE + 30 * HOUR, end=NINE + 31 * HOUR),
+        desk.owner,
+    )
+
+    window, customer_id = (MONDAY, MONDAY + 2 * A_DAY), desk.customer()
+    assert list(found(desk, service, *window).slots) == bookable(desk, service, customer_id, *window)
+    for wanted in (*rooms, practitioner):
+        listed = found(desk, service, *window, resource_id=wanted).slots
+        assert listed
+        assert list(listed) == bookable(desk, service, customer_id, *window, wanted)
+        assert all(wanted in slot.resource_ids for slot in listed)
+
+
+def test_the_window_is_of_starts_and_half_open(desk: Desk) -> None:
+    desk.resource("room", shifts=OFFICE_HOURS)
+    service = desk.service(slot_step_min=60)
+    listed = found(desk, service, NINE, NINE + 2 * HOUR)
+    assert [slot.start for slot in listed.slots] == [NINE, NINE + HOUR]
+    assert listed.position == 4711
+
+
+def test_a_limit_keeps_the_earliest(desk: Desk) -> None:
+    desk.resource("room", shifts=OFFICE_HOURS)
+    service = desk.service()
+    assert [slot.start for slot in found(desk, service, MONDAY, NINE + A_DAY, limit=2).slots] == [NINE, NINE + QUARTER]
+
+
+def test_nothing_is_offered_in_the_past_or_beyond_the_horizon_however_far(desk: Desk) -> None:
+    desk.resource("room")
+    service = desk.service(max_advance_days=1, slot_step_min=720)
+    assert [s.start for s in found(desk, service, MONDAY - 9 * A_DAY, MONDAY + 9 * A_DAY).slots] == [
+        MONDAY,
+        MONDAY + A_DAY / 2,
+        MONDAY + A_DAY,
+    ]
+    end_of_time = datetime.max.replace(tzinfo=UTC)
+    assert not found(desk, service, end_of_time - A_DAY, end_of_time).slots
+    assert not others(desk, service, end_of_time)
+
+
+@pytest.mark.parametrize(("length", "field"), [(timedelta(0), "end"), (-HOUR, "end"), (62 * A_DAY + HOUR, "end")])
+def test_a_window_that_is_empty_or_too_long_is_refused(desk: Desk, length: timedelta, field: str) -> None:
+    service = desk.service()
+    with pytest.raises(InvalidValue) as refusal:
+        found(desk, service, NINE, NINE + length)
+    assert refusal.value.field == field
+
+
+def test_another_organizations_service_is_not_found(desk: Desk) -> None:
+    elsewhere = Desk(seed=UUID(int=5))
+    service = elsewhere.service()
+    desk.streams[service] = elsewhere.streams[service]
+    with pytest.raises(NotFound):
+        found(desk, service, NINE, NINE + HOUR)
+    with pytest.raises(NotFound):
+        asyncio.run(time_zone_of(DeskSources(desk).sources, desk.organization_id, service))
+    assert not others(desk, service, NINE)
+
+
+def test_a_resource_that_the_service_never_takes_is_refused(desk: Desk) -> None:
+    desk.resource("room")
+    car = desk.resource("car")
+    with pytest.raises(ResourceNotSuitable) as refusal:
+        found(desk, desk.service(), NINE, NINE + HOUR, resource_id=car)
+    assert refusal.value.resource_id == car
+
+
+def test_a_service_without_resources_has_no_slots_and_its_dates_are_utc(desk: Desk) -> None:
+    service = desk.service()
+    assert not found(desk, service, NINE, NINE + HOUR).slots
+    assert asyncio.run(time_zone_of(DeskSources(desk).sources, desk.organization_id, service)) == "UTC"
+
+
+def test_the_dates_of_a_service_are_those_of_its_first_resource(desk: Desk) -> None:
+    desk.resource("room", time_zone="America/Sao_Paulo")
+    desk.resource("room", time_zone="Europe/Lisbon")
+    zone = asyncio.run(time_zone_of(DeskSources(desk).sources, desk.organization_id, desk.service()))
+    assert zone == "America/Sao_Paulo"
+
+
+def test_a_cancelled_visit_gives_its_slot_back(desk: Desk) -> None:
+    desk.resource("room")
+    service = desk.service(slot_step_min=60)
+    visit = desk.booked(service, NINE)
+    assert not found(desk, service, NINE, NINE + HOUR).slots
+    desk.do(cancel, Cancel(appointment_id=visit.id))
+    assert found(desk, service, NINE, NINE + HOUR).slots
+
+
+# ── Alternatives ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_alternatives_are_the_next_three_free_starts_and_never_the_refused_one(desk: Desk) -> None:
+    desk.resource("room", shifts=OFFICE_HOURS)
+    service = desk.service(slot_step_min=60)
+    desk.booked(service, NINE + 2 * HOUR)
+    starts = [slot.start for slot in others(desk, service, NINE)]
+    assert starts == [NINE + HOUR, NINE + 3 * HOUR, NINE + 4 * HOUR]
+
+
+def test_the_resource_that_was_asked_for_comes_first_and_others_fill_up(desk: Desk) -> None:
+    wanted, other = (desk.resource("room", shifts=OFFICE_HOURS) for _ in range(2))
+    service = desk.service(slot_step_min=60)
+    desk.do(
+        close_resource,
+        CloseResource(resource_id=wanted, closure_id=desk.new_id(), start=NINE + 3 * HOUR, end=NINE + 30 * A_DAY),
+        desk.owner,
+    )
+    offered = [(slot.start, slot.resource_ids) for slot in others(desk, service, NINE + HOUR, wanted)]
+    assert offered == [(NINE + 2 * HOUR, (wanted,)), (NINE + 3 * HOUR, (other,)), (NINE + 4 * HOUR, (other,))]
+
+
+def test_alternatives_reach_two_weeks_and_no_further(desk: Desk) -> None:
+    room = desk.resource("room", shifts=OFFICE_HOURS)
+    service = desk.service(slot_step_min=480)
+
+    def closed_for(days: int) -> list[datetime]:
+        closure = CloseResource(resource_id=room, closure_id=desk.new_id(), start=NINE, end=NINE + days * A_DAY - HOUR)
+        desk.do(close_resource, closure, desk.owner)
+        return [slot.start for slot in others(desk, service, MONDAY + 8 * HOUR)]
+
+    assert closed_for(13) == [MONDAY + 13 * A_DAY + 16 * HOUR]  # of a grid of 8 hours only 16:00 is in office hours
+    assert closed_for(20) == []
+
+
+def test_of_a_start_long_past_or_too_soon_the_first_that_can_be_booked_are_offered(desk: Desk) -> None:
+    desk.resource("room", shifts=OFFICE_HOURS)
+    service = desk.service(slot_step_min=60, min_notice_min=24 * 60)
+    for refused in (MONDAY - 300 * A_DAY, MONDAY + HOUR):
+        assert [slot.start for slot in others(desk, service, refused)][:1] == [NINE + A_DAY]
+
+
+def test_a_long_notice_does_not_hide_all_alternatives(desk: Desk) -> None:
+    desk.resource("room", shifts=OFFICE_HOURS)
+    service = desk.service(slot_step_min=60)
+    terms = desk.streams[service].state
+    assert isinstance(terms, Service)
+    desk.do(
+        change_terms,
+        ChangeTerms(
+            service_id=service,
+            terms=type(terms.terms)(
+                name="Visit", duration_min=60, requirements=terms.terms.requirements, min_notice_min=30 * 24 * 60
+            ),
+            if_version=1,
+        ),
+        desk.owner,
+    )
+    assert [slot.start for slot in others(desk, service, NINE)][:1] == [NINE + 30 * A_DAY]

@@ -1,0 +1,172 @@
+"""Availability: the planes of what is claimed, the slots that come of them, and who is told that they changed."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+from hypothesis import given
+from psycopg_pool import AsyncConnectionPool
+
+from adapters.memory_masks import MemoryMasks
+from application.journal import Recorded
+from application.masks import Block, BlockKey, Masks
+from application.slots import Found, Sources, find_slots
+from domain.appointment import Appointment, Status
+from domain.availability import BLOCK_MIN
+from domain.bit_planes import packed
+from projections.availability import Availability
+from projections.availability_queries import AvailabilityQueries
+from projections.changes import since
+from tests.booked_out import QUARTER, bookable, claimed
+from tests.desk import HOUR, Desk
+from tests.projections.history import PARTITIONS, Clinic, Deed, deeds, journal_of
+from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, steps
+
+DAYS_AHEAD = timedelta(days=2)
+
+
+class AsOf:
+    """A desk's hands as a clock."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.now = lambda: desk.now
+
+
+def blocks_in(url: str) -> dict[BlockKey, Block]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT resource_id, number, position, planes FROM availability.block").fetchall()
+    return {BlockKey(resource_id, number): Block(position, planes) for resource_id, number, position, planes in rows}
+
+
+def slots_of(url: str, clinic: Clinic, masks: MemoryMasks) -> Found:
+    async def read(pool: AsyncConnectionPool) -> Found:
+        queries = AvailabilityQueries(pool, PARTITIONS)
+        sources = Sources(queries, Masks(queries, masks), AsOf(clinic.desk))  # type: ignore[arg-type]
+        now = clinic.desk.now
+        first = await find_slots(sources, clinic.desk.organization_id, clinic.service, now, now + DAYS_AHEAD)
+        again = await find_slots(sources, clinic.desk.organization_id, clinic.service, now, now + DAYS_AHEAD)
+        assert first == again  # with the states that the queries now keep
+        return again
+
+    return asked(url, read)
+
+
+def has_overdue_hold(clinic: Clinic) -> bool:
+    held = [s.state for s in clinic.desk.streams.values() if isinstance(s.state, Appointment)]
+    return any(v.status is Status.HELD and v.held_until and v.held_until <= clinic.desk.now for v in held)
+
+
+@on_real_tables
+@given(deeds=deeds, steps=steps)
+def test_it_is_the_same_however_facts_arrive(postgres_url: str, deeds: list[Deed], steps: list[Step]) -> None:
+    clinics, journal = journal_of(deeds)
+    masks = MemoryMasks()
+
+    deliver(postgres_url, Availability(PARTITIONS, masks=masks), journal, steps)
+
+    live, replayed = digests(postgres_url, Availability(PARTITIONS), journal)
+    assert live == replayed
+    blocks = blocks_in(postgres_url)
+    assert {key: block.planes for key, block in blocks.items() if block.planes} == {
+        key: packed(planes, BLOCK_MIN) for key, planes in claimed(clinic.desk for clinic in clinics).items()
+    }
+    assert masks._blocks == blocks
+
+
+@on_real_tables
+@given(deeds=deeds)
+def test_the_slots_are_those_that_the_desk_would_book(postgres_url: str, deeds: list[Deed]) -> None:
+    clinics, journal = journal_of(deeds)
+    masks = MemoryMasks()
+    deliver(postgres_url, Availability(PARTITIONS, masks=masks), journal, [])
+
+    for clinic in clinics:
+        found = slots_of(postgres_url, clinic, masks)
+        now = clinic.desk.now
+        expected = bookable(clinic.desk, clinic.service, clinic.customers[0], now, now + DAYS_AHEAD)
+        if has_overdue_hold(clinic):  # it blocks here until it is said to have lapsed, and may move other choices
+            assert {slot.start for slot in found.slots} <= {slot.start for slot in expected}
+        else:
+            assert list(found.slots) == expected
+        masks.flush()
+        assert slots_of(postgres_url, clinic, masks) == found
+        assert found.position == max(r.position for r in journal if r.provenance.organization_id in own(clinic))
+
+
+def own(clinic: Clinic) -> set[UUID]:
+    return {clinic.desk.organization_id}
+
+
+# ── What is told to sockets ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def told(url: str, clinic: Clinic, journal: list[Recorded], after: int) -> list[tuple[str | None, str | None]]:
+    """The changes of the clinic's service after a position: from when to when slots were affected."""
+    deliver(url, Availability(PARTITIONS), journal, [])
+    topic = f"service:{clinic.service}:availability"
+    changes = asked(url, lambda pool: since(pool, "availability", {topic: after}, 100))
+    assert {change.organization_id for change in changes} <= own(clinic)
+    data = [json.loads(change.data) for change in changes]
+    assert all(set(one) == {"resource_id", "start", "end"} for one in data)
+    return [(one["start"], one["end"]) for one in data]
+
+
+def position_before(deeds: list[Deed]) -> int:
+    _, journal = journal_of(deeds)
+    return journal[-1].position
+
+
+def test_a_booking_is_told_for_each_resource_with_the_time_that_it_takes(postgres_url: str) -> None:
+    begin = Deed(0, "rename", 0, 0)
+    (clinic, _), journal = journal_of([begin, Deed(0, "book", 0, 9), Deed(1, "book", 0, 9)])
+    nine = clinic.desk.now + 9 * HOUR
+    takes = (f"{nine:%Y-%m-%dT%H:%M:%SZ}", f"{nine + HOUR + QUARTER:%Y-%m-%dT%H:%M:%SZ}")
+    assert told(postgres_url, clinic, journal, position_before([begin])) == [takes, takes]
+
+
+def test_the_confirmation_of_a_hold_changes_no_slot_and_is_not_told(postgres_url: str) -> None:
+    before = [Deed(0, "hold", 0, 9)]
+    (clinic, _), journal = journal_of([*before, Deed(0, "confirm", 0, 0)])
+    assert len(journal) > len(journal_of(before)[1])
+    assert told(postgres_url, clinic, journal, position_before(before)) == []
+
+
+def test_a_move_within_a_day_is_told_from_the_earlier_to_the_later_visit(postgres_url: str) -> None:
+    before = [Deed(0, "book", 0, 9)]
+    (clinic, _), journal = journal_of([*before, Deed(0, "move", 0, 12)])  # an even hour: the same room
+    nine, end = clinic.desk.now + 9 * HOUR, clinic.desk.now + 13 * HOUR + QUARTER
+    moved = (f"{nine:%Y-%m-%dT%H:%M:%SZ}", f"{end:%Y-%m-%dT%H:%M:%SZ}")
+    assert told(postgres_url, clinic, journal, position_before(before)) == [moved, moved]
+
+
+def test_a_closure_and_new_hours_are_told(postgres_url: str) -> None:
+    before = [Deed(0, "rename", 0, 0)]
+    (clinic, _), journal = journal_of(
+        [*before, Deed(0, "close", 0, 9), Deed(0, "reopen", 0, 0), Deed(0, "set_hours", 1, 0)]
+    )
+    nine = clinic.desk.now + 9 * HOUR
+    closed = (f"{nine:%Y-%m-%dT%H:%M:%SZ}", f"{nine + 2 * HOUR:%Y-%m-%dT%H:%M:%SZ}")
+    assert told(postgres_url, clinic, journal, position_before(before)) == [closed, closed, (None, None)]
+
+
+def test_a_new_room_is_told_to_the_service_that_takes_rooms_and_a_new_car_is_not(postgres_url: str) -> None:
+    (clinic, _), journal = journal_of([])
+    journal = list(journal)
+    for kind in ("room", "car"):
+        clinic.desk.resource(kind)
+    known = sum(recorded.provenance.organization_id in own(clinic) for recorded in journal)
+    begin = journal[-1].position
+    for stream_id, fact in clinic.desk.facts[known:]:
+        last = journal[-1]
+        version = 1 + sum(recorded.stream_id == stream_id for recorded in journal)
+        provenance = replace(last.provenance, organization_id=clinic.desk.organization_id)
+        journal.append(Recorded(last.position + 1, stream_id, version, fact, provenance))
+    assert told(postgres_url, clinic, journal, begin) == [(None, None)]
+
+
+def test_other_terms_of_a_service_are_told_to_its_own_followers(postgres_url: str) -> None:
+    (clinic, other), journal = journal_of([])
+    assert told(postgres_url, clinic, journal, 0) == [(None, None)]
+    assert told(postgres_url, other, journal, 0) == [(None, None)]
