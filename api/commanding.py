@@ -152,6 +152,13 @@ async def _required_version(request: Request, _: Annotated[Actor, Depends(actor_
 IfMatch = Annotated[int | None, Depends(_required_version)]
 
 
+async def _version_if_given(request: Request) -> int | None:
+    return _if_match(request) if "if-match" in request.headers else ANY_VERSION
+
+
+IfMatchIfGiven = Annotated[int | None, Depends(_version_if_given)]
+
+
 class _Versioned(msgspec.Struct):
     version: int | None = None
 

@@ -122,7 +122,7 @@ def command(
         "operation_id": operation_id,
         "status_code": status,
         "response_model": answer,
-        "responses": {status: {"headers": headers}, **_problems(statuses)},
+        "responses": {status: {"headers": headers}, **problems_at(statuses)},
         "openapi_extra": {"parameters": parameters, **_security(signed_in)},
     }
 
@@ -138,7 +138,7 @@ def query(
     return {
         "operation_id": operation_id,
         "response_model": answer,
-        "responses": {200: ok, **_problems(statuses)},
+        "responses": {200: ok, **problems_at(statuses)},
         "openapi_extra": {"parameters": [_POSITION], **_security(signed_in)},
     }
 
@@ -147,7 +147,7 @@ def _security(signed_in: bool) -> Mapping[str, Any]:
     return {"security": [{"bearer": []}]} if signed_in else {}
 
 
-def _problems(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
+def problems_at(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": _STATUS[status], "content": {MEDIA_TYPE: {"schema": schema}}}

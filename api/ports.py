@@ -6,6 +6,7 @@ from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
+from api.verified_tokens import VerifiedTokens
 from application.clock import Clock
 from application.journal import Journal
 from application.sign_in import Door
@@ -26,7 +27,8 @@ class ReadFence(Protocol):
 class Ports:
     """``reads`` is the pool of connections that the read models' queries ask for; only they look into it.
 
-    ``digest_secret`` keys the fingerprints of requests. ``public_url`` has no slash at its end.
+    ``digest_secret`` keys the fingerprints of requests. ``outages`` are the exceptions by which the adapters and
+    queries say that a server is away; they are answered as 503.
     """
 
     journal: Journal
@@ -36,9 +38,10 @@ class Ports:
     clock: Clock
     slots: Sources
     door: Door
+    verified: VerifiedTokens
     fence: ReadFence
     digest_secret: bytes
-    public_url: str
+    outages: tuple[type[Exception], ...] = ()
 
 
 def ports_of(connection: HTTPConnection) -> Ports:

@@ -107,7 +107,9 @@ REJECTIONS: Mapping[str, Kind] = {
         Kind("unsupported-media-type", 415, "The body's media type is not the one that is needed here."),
         Kind("invalid-request", 422, "Some values are not valid."),
         Kind("if-match-missing", 428, "If-Match with the ETag that you last saw is needed."),
+        Kind("unknown-parameter", 422, "A query parameter is unknown."),
         Kind("internal-error", 500, "Something went wrong on our side."),
+        Kind("unavailable", 503, "A server that is needed for this is away; try again."),
     )
 }
 
@@ -132,7 +134,13 @@ def refusal_response(request: Request, refused: Exception, alternatives: Sequenc
 
 def rejection_response(request: Request, rejected: Rejected) -> Response:
     extra: dict[str, object] = {"errors": rejected.errors} if rejected.errors else {}
-    return _response(request, REJECTIONS[rejected.slug], rejected.detail, extra, rejected.headers)
+    kind = REJECTIONS[rejected.slug]
+    return _response(request, kind, rejected.detail or kind.title, extra, rejected.headers)
+
+
+def outage_response(request: Request) -> Response:
+    kind = REJECTIONS["unavailable"]
+    return _response(request, kind, kind.title, {}, _headers(kind))
 
 
 def _response(

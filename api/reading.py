@@ -68,10 +68,21 @@ class Reading:
 
 
 async def _reading(request: Request, actor: Identified) -> Reading:
+    if request.scope["query_string"]:
+        ensure_known_parameters(request)
     position = request.headers.get(POSITION_HEADER)
     if position is not None:
         parsed_position(position)
     return Reading(ports_of(request), actor, position)
+
+
+def ensure_known_parameters(request: Request) -> None:
+    """Raises ``Rejected`` for a parameter that does not exist: a filter with a typo would show everything."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        errors = [{"pointer": f"/{name}", "detail": "There is no such parameter."} for name in unknown]
+        raise Rejected("unknown-parameter", f"Here one may send: {', '.join(sorted(known)) or 'none'}.", errors=errors)
 
 
 Asked = Annotated[Reading, Depends(_reading)]
@@ -100,6 +111,11 @@ def page(
     following = place(kept[-1]) if len(rows) > limit else None
     next_cursor = cursor_of(following) if following is not None else None
     return shown({"items": [item(row) for row in kept], "next_cursor": next_cursor})
+
+
+def whole(items: Sequence[object]) -> Response:
+    """A list that always fits one page."""
+    return shown({"items": items, "next_cursor": None})
 
 
 def cursor_of(place: Sequence[object]) -> str:

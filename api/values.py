@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -16,6 +16,7 @@ from pydantic import (
     Strict,
     StringConstraints,
     WithJsonSchema,
+    model_validator,
 )
 
 INSTANT_MIN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,6 +38,29 @@ class Body(BaseModel):
     """A request's body: unknown fields are refused, since whoever sends one expects it to do something."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Nothing(Body):
+    """The body of a command whose address says it all."""
+
+
+class Change(Body):
+    """A PATCH: what is left out stays. ``NEVER_NULL`` are the fields that cannot be taken away."""
+
+    NEVER_NULL: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("at least one field")
+        for name in self.NEVER_NULL & self.model_fields_set:
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} cannot be null")
+        return self
+
+    def changes(self) -> dict[str, Any]:
+        """Only what was given."""
+        return {name: getattr(self, name) for name in sorted(self.model_fields_set)}
 
 
 def _instant(given: Any) -> datetime:
@@ -90,6 +114,14 @@ def _email(text: str) -> str:
         return validate_email(text, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as wrong:
         raise ValueError(f"an e-mail address. {wrong}") from None
+
+
+def normalized_email(text: str) -> str:
+    """The address as it was normalized at sign-up; any other text as it is."""
+    try:
+        return _email(text)
+    except ValueError:
+        return text
 
 
 def _phone(text: str) -> str:
@@ -156,5 +188,7 @@ Password = Annotated[
 ]
 Minutes = Annotated[int, Strict(), Field(ge=0, le=MINUTES_MAX)]
 Count = Annotated[int, Strict(), Field(ge=1, le=MINUTES_MAX)]
+OneSeat = Annotated[int, Strict(), Field(ge=1, le=1)]
+"""Visits are for one, until there are sessions."""
 Weekday = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 Push = Annotated[str, StringConstraints(min_length=1, max_length=4_096), AfterValidator(_one_line)]

@@ -1,0 +1,110 @@
+"""Accounts: who signs in to the house. Customers sign up by themselves (see ``api.signing_in``)."""
+
+from typing import Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import ConfigDict
+from starlette.responses import Response
+
+from api.catalogue_lists import catalogue_rows, place_in_catalogue
+from api.commanding import Commanded, answered
+from api.contract import command, query
+from api.passwords import NewPassword
+from api.people import newcomer
+from api.reading import Asked, Cursor, Limit, Listed, Reading, page, shown
+from api.shapes import AccountShape
+from api.values import Body, Email, Name
+from application.accounts import OpenAccount, open_account
+from application.sign_in import sign_in_name_id
+from application.vault import Person
+from domain.account import Account, Role
+from domain.permissions import Reach, ensure_may, reach
+from domain.refusals import NotFound
+from projections.catalogue import Entry
+
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+
+
+class NewAccount(Body):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "email": "front.desk@example.com",
+                "password": "a long sentence is a good password",
+                "display_name": "Rui Costa",
+                "role": "staff",
+            }
+        }
+    )
+
+    email: Email
+    password: NewPassword
+    display_name: Name
+    role: Literal["manager", "staff", "auditor"]
+
+
+@router.post("", **command(AccountShape, "openAccount", creates=True))
+async def open_one(body: NewAccount, call: Commanded) -> Response:
+    """By owner or manager, for someone of the house."""
+    ensure_may(call.actor, "account.create")
+    account_id, subject_id = call.new_subject_id("account"), call.new_subject_id("person")
+    person = Person(display_name=body.display_name, email=body.email)
+    async with newcomer(
+        call,
+        call.actor.organization_id,
+        subject_id,
+        person,
+        stream_id=account_id,
+        account_id=account_id,
+        password=body.password,
+    ):
+        answer = await call.submit(
+            open_account,
+            OpenAccount(
+                account_id=account_id,
+                subject_id=subject_id,
+                sign_in_name_id=sign_in_name_id(call.ports.door.secret, body.email),
+                role=Role(body.role),
+            ),
+        )
+    besides = {"display_name": body.display_name, "email": body.email}
+    return answered(answer, status=201, location=f"{call.path}/{account_id}", besides=besides)
+
+
+@router.get("", **query(Listed[AccountShape], "listAccounts", problems=()))
+async def list_accounts(asked: Asked, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """In the order of their opening; who may see only their own account gets that."""
+    if reach(asked.actor, "account.read") is Reach.OWN:
+        own, version = await asked.require(Account, asked.actor.account_id)
+        rows = [Entry(state=own, version=version, created_position=0, position=0)]
+    else:
+        ensure_may(asked.actor, "account.read")
+        rows = await catalogue_rows(asked, Account, limit, cursor)
+    people = await _people(asked, [row.state for row in rows])
+    return page(rows, limit, lambda row: _shown(row.state, row.version, people), place_in_catalogue)
+
+
+@router.get("/{account_id}", **query(AccountShape, "getAccount", etag=True))
+async def get_account(asked: Asked, account_id: UUID) -> Response:
+    account, version = await asked.require(Account, account_id)
+    if reach(asked.actor, "account.read") is Reach.OWN and account.subject_id != asked.actor.subject_id:
+        raise NotFound("account", account_id)
+    ensure_may(asked.actor, "account.read", subject_id=account.subject_id)
+    return shown(_shown(account, version, await _people(asked, [account])), version=version)
+
+
+async def _people(asked: Reading, accounts: list[Account]) -> dict[UUID, Person]:
+    subject_ids = [account.subject_id for account in accounts]
+    return dict(await asked.ports.vault.people(asked.actor.organization_id, subject_ids))
+
+
+def _shown(account: Account, version: int, people: dict[UUID, Person]) -> dict[str, object]:
+    person = people.get(account.subject_id, Person())
+    return {
+        "id": account.id,
+        "role": account.role,
+        "display_name": person.display_name,
+        "email": person.email,
+        "version": version,
+    }

@@ -1,0 +1,96 @@
+"""The API put together: routers, problem documents, the edge, and documents that need no network."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from api import (
+    accounts,
+    appointment_reads,
+    appointments,
+    audit,
+    customers,
+    health,
+    locations,
+    metrics,
+    notifications,
+    offered_services,
+    organizations,
+    problem_pages,
+    resource_times,
+    resources,
+    signing_in,
+    slots,
+    stream,
+)
+from api.contract import describe
+from api.edge import Edge
+from api.health import Health
+from api.metrics import MeasuredRequests, Metrics
+from api.ports import Ports
+from api.refusing import answer_with_problems
+from api.stream import Sockets
+
+VERSION = "1.0.0"
+DESCRIPTION = """
+Appointments for people, rooms and equipment. Every change is a fact in an append-only journal.
+
+Commands carry an `Idempotency-Key` and answer with a `Journal-Position`; a query that carries it sees the change.
+Errors are problem documents (RFC 9457); [/problems](/problems) lists their types.
+"""
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+# The router of the hot path comes first: routes are tried in order.
+ROUTERS = (
+    appointments.router,
+    appointment_reads.router,
+    slots.router,
+    organizations.router,
+    signing_in.router,
+    accounts.router,
+    customers.router,
+    locations.router,
+    resources.router,
+    resource_times.router,
+    offered_services.router,
+    notifications.router,
+    audit.router,
+    problem_pages.router,
+    health.router,
+    metrics.router,
+)
+
+
+def create_app(
+    ports: Ports,
+    *,
+    health: Health,
+    metrics: Metrics,
+    sockets: Sockets | None = None,
+    lifespan: Lifespan | None = None,
+) -> FastAPI:
+    """The ASGI application. The writer and the sockets are run by whoever composes it, in ``lifespan``, say."""
+    app = FastAPIOffline(
+        title="Daybook",
+        version=VERSION,
+        description=DESCRIPTION,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.ports = ports
+    app.state.health = health
+    app.state.metrics = metrics
+    for router in ROUTERS:
+        app.include_router(router)
+    if sockets is not None:
+        app.state.sockets = sockets
+        app.include_router(stream.router)
+    answer_with_problems(app, ports.outages)
+    app.add_middleware(Edge)
+    app.add_middleware(MeasuredRequests, metrics=metrics)
+    describe(app)
+    return app

@@ -1,0 +1,160 @@
+"""Appointments: every move of a visit's life."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import ConfigDict, Field
+from starlette.responses import Response
+
+from api.commanding import Call, Commanded, IfMatch, answered
+from api.contract import command
+from api.notes import folded, keep_visit_note
+from api.problems import RefusedWithAlternatives
+from api.shapes import AppointmentShape
+from api.values import Body, Count, FreeText, Instant, Nothing, OneSeat
+from application import booking
+from application.slots import alternatives
+from domain.appointment import HOLD_MAX_MIN, Appointment
+from domain.refusals import (
+    NothingOffersThis,
+    OffGrid,
+    OutsideWorkingHours,
+    Refusal,
+    ResourceClosed,
+    SlotTaken,
+    TooFarAhead,
+    TooSoon,
+)
+from domain.service import REQUIREMENTS_MAX
+
+router = APIRouter(prefix="/v1/appointments", tags=["appointments"])
+
+ANOTHER_START_MAY_DO = (
+    SlotTaken,
+    OutsideWorkingHours,
+    ResourceClosed,
+    NothingOffersThis,
+    TooSoon,
+    TooFarAhead,
+    OffGrid,
+)
+"""The refusals to which the next free slots are the answer that one would want."""
+
+ResourceIds = Annotated[list[UUID] | None, Field(max_length=REQUIREMENTS_MAX)]
+
+
+class Booking(Body):
+    """``hold_min``: claim the slot for so many minutes and confirm within them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "service_id": "3b1c8f0a-8a2f-4f0e-b6a4-5d2f6f1b0a11",
+                "start": "2027-03-01T09:00:00+01:00",
+                "customer_id": "a6f5c2de-0d5d-4a5c-9c0e-9b8c7b8a1d22",
+            }
+        }
+    )
+
+    service_id: UUID
+    start: Instant
+    customer_id: UUID
+    resource_ids: ResourceIds = None
+    seats: OneSeat = 1
+    hold_min: Annotated[Count | None, Field(le=HOLD_MAX_MIN)] = None
+    notes: FreeText | None = None
+
+
+class Rescheduling(Body):
+    start: Instant
+    resource_ids: ResourceIds = None
+
+
+class Cancellation(Body):
+    reason: FreeText | None = None
+
+
+@router.post("", **command(AppointmentShape, "bookAppointment", creates=True))
+async def book(body: Booking, call: Commanded) -> Response:
+    """Book a visit, or hold its slot. A refused start is answered with the next free ones."""
+    appointment_id = call.new_id("appointment")
+    if body.notes is not None:
+        await keep_visit_note(call, body.notes, appointment_id=appointment_id, customer_id=body.customer_id)
+    wanted = booking.Book(
+        appointment_id=appointment_id,
+        service_id=body.service_id,
+        customer_id=body.customer_id,
+        start=body.start,
+        resource_ids=tuple(body.resource_ids or ()),
+        hold_min=body.hold_min,
+    )
+    try:
+        answer = await call.submit(booking.book, wanted)
+    except ANOTHER_START_MAY_DO as refusal:
+        raise await _with_alternatives(call, refusal, body.service_id, body.start, wanted.resource_ids) from None
+    return answered(answer, status=201, location=f"{call.path}/{appointment_id}")
+
+
+@router.post("/{appointment_id}/confirm", **command(AppointmentShape, "confirmAppointment"))
+async def confirm(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
+    """Turn a hold into a booking before it lapses."""
+    return answered(await call.submit(booking.confirm, booking.Confirm(appointment_id=appointment_id)))
+
+
+@router.post("/{appointment_id}/reschedule", **command(AppointmentShape, "rescheduleAppointment", if_match=True))
+async def reschedule(appointment_id: UUID, body: Rescheduling, call: Commanded, if_version: IfMatch) -> Response:
+    """Move a visit to another start: its present slot is given up only if the new one is had."""
+    wanted = booking.Reschedule(
+        appointment_id=appointment_id,
+        start=body.start,
+        resource_ids=tuple(body.resource_ids or ()),
+        if_version=if_version,
+    )
+    try:
+        return answered(await call.submit(booking.reschedule, wanted))
+    except ANOTHER_START_MAY_DO as refusal:
+        visit = folded((await call.ports.journal.load([appointment_id]))[appointment_id])
+        if not isinstance(visit, Appointment):
+            raise
+        raise await _with_alternatives(call, refusal, visit.service_id, body.start, wanted.resource_ids) from None
+
+
+@router.post("/{appointment_id}/cancel", **command(AppointmentShape, "cancelAppointment", if_match=True))
+async def cancel(
+    appointment_id: UUID, call: Commanded, if_version: IfMatch, body: Cancellation | None = None
+) -> Response:
+    """Cancel a visit, or give a hold back. Customers are bound by the service's cancellation notice."""
+    if body and body.reason is not None:
+        await keep_visit_note(call, body.reason, appointment_id=appointment_id)
+    return answered(
+        await call.submit(booking.cancel, booking.Cancel(appointment_id=appointment_id, if_version=if_version))
+    )
+
+
+@router.post("/{appointment_id}/check-in", **command(AppointmentShape, "checkInAppointment"))
+async def check_in(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
+    """The customer has arrived."""
+    return answered(await call.submit(booking.check_in, booking.CheckIn(appointment_id=appointment_id)))
+
+
+@router.post("/{appointment_id}/fulfil", **command(AppointmentShape, "fulfilAppointment"))
+async def fulfil(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
+    """The visit has taken place."""
+    return answered(await call.submit(booking.fulfil, booking.Fulfil(appointment_id=appointment_id)))
+
+
+@router.post("/{appointment_id}/no-show", **command(AppointmentShape, "markAppointmentNoShow"))
+async def mark_no_show(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
+    """The customer did not come."""
+    return answered(await call.submit(booking.mark_no_show, booking.MarkNoShow(appointment_id=appointment_id)))
+
+
+async def _with_alternatives(
+    call: Call, refusal: Refusal, service_id: UUID, start: datetime, resource_ids: Sequence[UUID]
+) -> RefusedWithAlternatives:
+    ports, organization_id = call.ports, call.actor.organization_id
+    found = await alternatives(ports.slots, organization_id, service_id, start, resource_ids=resource_ids)
+    return RefusedWithAlternatives(refusal, found)

@@ -1,0 +1,118 @@
+"""Organizations: open sign-up makes one with its owner; members see their own."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import ConfigDict
+from starlette.responses import Response
+
+from api.commanding import AnonymouslyCommanded, Changed, IfMatch, answered
+from api.contract import command, query
+from api.passwords import NewPassword
+from api.people import newcomer
+from api.reading import Asked, Cursor, Limit, Listed, page, place_of, shown
+from api.shapes import NewOrganizationShape, OrganizationShape
+from api.values import Body, Email, Name, ZoneName
+from application.accounts import RegisterOrganization, register_organization
+from application.catalogue import RenameOrganization, rename_organization
+from application.sign_in import sign_in_name_id
+from application.vault import Person
+from domain.account import Role
+from domain.organization import Organization
+from domain.permissions import Actor, ensure_may
+from domain.refusals import NotFound
+
+router = APIRouter(prefix="/v1/organizations", tags=["organizations"])
+
+
+class NewOwner(Body):
+    email: Email
+    password: NewPassword
+    display_name: Name
+
+
+class NewOrganization(Body):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "name": "Clínica da Praia",
+                "time_zone": "America/Sao_Paulo",
+                "owner": {
+                    "email": "owner@example.com",
+                    "password": "a long sentence is a good password",
+                    "display_name": "Olívia Prado",
+                },
+            }
+        }
+    )
+
+    name: Name
+    time_zone: ZoneName
+    owner: NewOwner
+
+
+class OrganizationChange(Body):
+    name: Name
+
+
+@router.post("", **command(NewOrganizationShape, "signUpOrganization", creates=True, signed_in=False))
+async def sign_up(body: NewOrganization, call: AnonymouslyCommanded) -> Response:
+    """Open sign-up: an organization and the account of its owner, both or neither."""
+    organization_id, account_id = call.new_id("organization"), call.new_subject_id("account")
+    subject_id = call.new_subject_id("owner")
+    owner = body.owner
+    async with newcomer(
+        call,
+        organization_id,
+        subject_id,
+        Person(display_name=owner.display_name, email=owner.email),
+        stream_id=account_id,
+        account_id=account_id,
+        password=owner.password,
+    ):
+        answer = await call.submit(
+            register_organization,
+            RegisterOrganization(
+                organization_id=organization_id,
+                name=body.name,
+                time_zone=body.time_zone,
+                account_id=account_id,
+                subject_id=subject_id,
+                sign_in_name_id=sign_in_name_id(call.ports.door.secret, owner.email),
+            ),
+            actor=Actor(account_id, organization_id, subject_id, Role.OWNER),
+        )
+    return answered(answer, status=201, location=f"{call.path}/{organization_id}")
+
+
+@router.get("", **query(Listed[OrganizationShape], "listOrganizations", problems=()))
+async def list_organizations(asked: Asked, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """One's own: nobody sees another."""
+    place_of(cursor, list[int])
+    ensure_may(asked.actor, "organization.read")
+    own, version = await asked.require(Organization, asked.actor.organization_id)
+    return page([(own, version)], limit, lambda row: shown_organization(*row), lambda _: ())
+
+
+@router.get("/{organization_id}", **query(OrganizationShape, "getOrganization", etag=True))
+async def get_organization(asked: Asked, organization_id: UUID) -> Response:
+    ensure_may(asked.actor, "organization.read")
+    own, version = await asked.require(Organization, organization_id)
+    return shown(shown_organization(own, version), version=version)
+
+
+@router.patch(
+    "/{organization_id}", **command(OrganizationShape, "changeOrganization", key_required=False, if_match=True)
+)
+async def change_organization(
+    organization_id: UUID, body: OrganizationChange, call: Changed, if_version: IfMatch, asked: Asked
+) -> Response:
+    if organization_id != call.actor.organization_id:
+        raise NotFound("organization", organization_id)
+    answer = await call.submit(rename_organization, RenameOrganization(name=body.name, if_version=if_version))
+    own, _ = await asked.require(Organization, organization_id)
+    return answered(answer, besides={"name": body.name, "time_zone": own.time_zone})
+
+
+def shown_organization(own: Organization, version: int) -> dict[str, object]:
+    return {"id": own.id, "name": own.name, "time_zone": own.time_zone, "version": version}

@@ -1,0 +1,94 @@
+"""Which exception becomes which problem document."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.problems import (
+    REFUSALS,
+    RefusedWithAlternatives,
+    Rejected,
+    outage_response,
+    refusal_response,
+    rejection_response,
+)
+from domain.refusals import Refusal
+
+ERRORS_MAX = 20
+_SLUG_OF_STATUS = {400: "malformed-request", 404: "no-such-page", 405: "method-not-allowed", 413: "body-too-large"}
+_DETAIL = {
+    "extra_forbidden": "There is no such field.",
+    "missing": "This field is needed.",
+}
+
+
+def answer_with_problems(app: FastAPI, outages: Sequence[type[Exception]]) -> None:
+    app.add_exception_handler(Refusal, _refused)
+    for refused in REFUSALS:
+        app.add_exception_handler(refused, _refused)
+    app.add_exception_handler(RefusedWithAlternatives, _refused_with_alternatives)
+    app.add_exception_handler(Rejected, _rejected)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    for outage in outages:
+        app.add_exception_handler(outage, _outage)
+
+
+async def _refused(request: Request, refused: Exception) -> Response:
+    return refusal_response(request, refused)
+
+
+async def _refused_with_alternatives(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, RefusedWithAlternatives)
+    return refusal_response(request, refused.refusal, refused.alternatives)
+
+
+async def _rejected(request: Request, rejected: Exception) -> Response:
+    assert isinstance(rejected, Rejected)
+    return rejection_response(request, rejected)
+
+
+async def _outage(request: Request, _: Exception) -> Response:
+    return outage_response(request)
+
+
+async def _http(request: Request, raised: Exception) -> Response:
+    """What the framework itself says no to: no such page or method, a body that cannot be read."""
+    assert isinstance(raised, HTTPException)
+    slug = _SLUG_OF_STATUS.get(raised.status_code, "malformed-request")
+    return rejection_response(request, Rejected(slug, "", headers=raised.headers))
+
+
+async def _invalid(request: Request, invalid: Exception) -> Response:
+    assert isinstance(invalid, RequestValidationError)
+    return rejection_response(request, _rejection(request, invalid.errors()))
+
+
+def _rejection(request: Request, errors: Sequence[Mapping[str, Any]]) -> Rejected:
+    first = errors[0]
+    if first["type"] == "json_invalid":
+        return Rejected("malformed-request", f"The body is not JSON: {first['ctx']['error']}, at {first['loc'][-1]}.")
+    if any(error["loc"][0] == "path" for error in errors):
+        return Rejected("no-such-page", "What stands in the address is not an id.")
+    if first["loc"] == ("body",) and first["type"] != "missing" and not _is_json(request):
+        return Rejected("unsupported-media-type", "Send the body as application/json, and say so in Content-Type.")
+    pointed = [_pointed(error) for error in errors[:ERRORS_MAX]]
+    told = "; ".join(f"{one['pointer'] or 'the body'}: {one['detail']}" for one in pointed)
+    return Rejected("invalid-request", told, errors=pointed)
+
+
+def _is_json(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))
+
+
+def _pointed(error: Mapping[str, Any]) -> dict[str, str]:
+    """Where (RFC 6901; parameters by their name) and what; never what was sent, which may be a secret."""
+    steps = [str(step).replace("~", "~0").replace("/", "~1") for step in error["loc"][1:]]
+    message = cast(str, error["msg"]).removeprefix("Value error, ")
+    return {"pointer": "".join(f"/{step}" for step in steps), "detail": _DETAIL.get(error["type"], message)}

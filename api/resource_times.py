@@ -1,0 +1,204 @@
+"""When a resource can be had: its working hours, its closures, and its calendar."""
+
+from dataclasses import replace
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict
+from starlette.responses import Response
+
+from api.appointment_reads import shown_entry
+from api.commanding import Call, Changed, Commanded, IfMatchIfGiven, answered
+from api.contract import command, query
+from api.notes import folded, keep_resource_note, notes_of
+from api.reading import Asked, Listed, Reading, shown, whole, window
+from api.shapes import CalendarEntryShape, ClosedShape, ClosureShape, HoursSetShape, HoursShape, VersionedShape
+from api.values import Body, DayOrInstant, FreeText, Instant
+from api.weekly_hours import WorkingHours, overrides_of, shifts_of, shown_overrides, shown_shifts
+from application.catalogue import (
+    CloseResource,
+    ReopenResource,
+    SetWorkingHours,
+    close_resource,
+    reopen_resource,
+    set_working_hours,
+)
+from domain.interval import Interval
+from domain.permissions import ensure_may
+from domain.refusals import NotFound, OutsideWorkingHours
+from domain.resource import Resource, ResourceClosedFor
+from projections import appointments, resource_calendars
+from projections.appointments import Appointments, Entry
+from projections.resource_calendars import ResourceCalendars
+
+router = APIRouter(prefix="/v1/resources/{resource_id}", tags=["resources"])
+
+AFFECTED_MAX = 1_000
+
+
+class NewClosure(Body):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"start": "2027-02-15T00:00:00-03:00", "end": "2027-02-18T00:00:00-03:00", "reason": "Carnaval"}
+        }
+    )
+
+    start: Instant
+    end: Instant
+    reason: FreeText | None = None
+
+
+@router.put("/working-hours", **command(HoursSetShape, "setWorkingHours", key_required=False))
+async def set_hours(
+    resource_id: UUID, body: WorkingHours, call: Changed, if_version: IfMatchIfGiven, asked: Asked
+) -> Response:
+    """All hours anew. Appointments that now lie outside stay booked, and are listed for whoever must call them."""
+    wanted = SetWorkingHours(
+        resource_id=resource_id,
+        shifts=shifts_of(body.working_hours),
+        overrides=overrides_of(body.overrides),
+        if_version=if_version,
+    )
+    answer = await call.submit(set_working_hours, wanted)
+    complete = await _has_seen(call, answer.position)
+    resource, _ = await asked.require(Resource, resource_id)
+    hours = replace(resource, shifts=wanted.shifts, overrides=wanted.overrides, closures=())
+    now = call.ports.clock.now()
+    upcoming = await appointments.upcoming(
+        call.ports.reads, call.actor.organization_id, resource_id, now=now, limit=AFFECTED_MAX
+    )
+    besides = {
+        **_shown_hours(hours),
+        "appointments": [shown_entry(row) for row in upcoming if not _is_open(hours, row)],
+        "appointments_complete": complete and len(upcoming) < AFFECTED_MAX,
+    }
+    return answered(answer, besides=besides)
+
+
+@router.get("/working-hours", **query(HoursShape, "getWorkingHours", etag=True))
+async def get_hours(asked: Asked, resource_id: UUID) -> Response:
+    ensure_may(asked.actor, "resource.read")
+    resource, version = await asked.require(Resource, resource_id)
+    return shown({"id": resource_id, **_shown_hours(resource), "version": version}, version=version)
+
+
+@router.post("/closures", **command(ClosedShape, "closeResource", creates=True))
+async def close(resource_id: UUID, body: NewClosure, call: Commanded) -> Response:
+    """No new bookings in that time. Appointments that it hits stay booked, and are listed."""
+    ensure_may(call.actor, "closure.create")
+    closure_id = call.new_id("closure")
+    if body.reason is not None:
+        await keep_resource_note(call, body.reason, resource_id=resource_id)
+    wanted = CloseResource(resource_id=resource_id, closure_id=closure_id, start=body.start, end=body.end)
+    answer = await call.submit(close_resource, wanted)
+    complete = await _has_seen(call, answer.position)
+    closed = Interval(body.start, body.end)
+    now = call.ports.clock.now()
+    hits = await appointments.hits(
+        call.ports.reads, call.actor.organization_id, resource_id, closed, now=now, limit=AFFECTED_MAX
+    )
+    besides = {
+        "reason": body.reason,
+        "appointments": [shown_entry(row) for row in hits],
+        "appointments_complete": complete and len(hits) < AFFECTED_MAX,
+    }
+    return answered(answer, status=201, location=f"{call.path}/{closure_id}", besides=besides)
+
+
+@router.get("/closures", **query(Listed[ClosureShape], "listClosures"))
+async def list_closures(asked: Asked, resource_id: UUID) -> Response:
+    """By start; those that were reopened are gone."""
+    return whole(await _closures(asked, resource_id))
+
+
+@router.get("/closures/{closure_id}", **query(ClosureShape, "getClosure"))
+async def get_closure(asked: Asked, resource_id: UUID, closure_id: UUID) -> Response:
+    for closure in await _closures(asked, resource_id):
+        if closure["id"] == closure_id:
+            return shown(closure)
+    raise NotFound("closure", closure_id)
+
+
+@router.delete("/closures/{closure_id}", **command(VersionedShape, "reopenResource", key_required=False))
+async def reopen(resource_id: UUID, closure_id: UUID, call: Changed) -> Response:
+    """Open again, as if it had not been closed."""
+    return answered(await call.submit(reopen_resource, ReopenResource(resource_id=resource_id, closure_id=closure_id)))
+
+
+@router.get("/calendar", **query(Listed[CalendarEntryShape], "getCalendar"))
+async def get_calendar(
+    asked: Asked,
+    resource_id: UUID,
+    start: Annotated[DayOrInstant, Query(description="A date in the resource's time zone, or an instant.")],
+    end: Annotated[DayOrInstant, Query(description="Exclusive; at most 62 days after the start.")],
+) -> Response:
+    """What the resource is taken for, and when it is closed, by start."""
+    ensure_may(asked.actor, "calendar.read")
+    resource, _ = await asked.require(Resource, resource_id)
+    first, last = window(start, end, resource.zone)
+    await asked.caught_up(ResourceCalendars.NAME)
+    entries = await resource_calendars.entries(asked.ports.reads, asked.actor.organization_id, resource_id, first, last)
+    return whole([_shown_entry(entry) for entry in entries])
+
+
+async def _has_seen(call: Call, position: int) -> bool:
+    """Whether the list of appointments is as new as the command: the command took effect either way."""
+    return await call.ports.fence.reached(Appointments.NAME, call.actor.organization_id, position)
+
+
+def _is_open(hours: Resource, row: Entry) -> bool:
+    try:
+        hours.ensure_open(row.appointment.claim)
+    except OutsideWorkingHours:
+        return False
+    return True
+
+
+async def _closures(asked: Reading, resource_id: UUID) -> list[dict[str, object]]:
+    ensure_may(asked.actor, "closure.read")
+    recorded = (await asked.ports.journal.load([resource_id]))[resource_id]
+    resource = folded(recorded)
+    if not isinstance(resource, Resource) or resource.organization_id != asked.actor.organization_id:
+        raise NotFound("resource", resource_id)
+    notes = await notes_of(asked.ports, asked.actor, resource_id, recorded)
+    reasons = {
+        one.fact.closure_id: notes.get(one.position) for one in recorded if isinstance(one.fact, ResourceClosedFor)
+    }
+    return [
+        {
+            "id": closure.id,
+            "resource_id": resource_id,
+            "start": closure.interval.start,
+            "end": closure.interval.end,
+            "reason": reasons[closure.id],
+        }
+        for closure in sorted(resource.closures, key=lambda closure: closure.interval)
+    ]
+
+
+def _shown_hours(resource: Resource) -> dict[str, object]:
+    return {"working_hours": shown_shifts(resource.shifts), "overrides": shown_overrides(resource.overrides)}
+
+
+def _shown_entry(entry: resource_calendars.Entry) -> dict[str, object]:
+    visit = {
+        "id": entry.id,
+        "status": entry.status,
+        "service_id": entry.service_id,
+        "customer_id": entry.customer_id,
+        "start": entry.start,
+        "end": entry.end,
+        "version": entry.version,
+    }
+    is_visit = entry.kind == "appointment"
+    return {
+        "kind": entry.kind,
+        "start": entry.start,
+        "end": entry.end,
+        "claim_start": entry.claim_start,
+        "claim_end": entry.claim_end,
+        "quantity": entry.quantity,
+        "appointment": visit if is_visit else None,
+        "closure_id": None if is_visit else entry.id,
+    }

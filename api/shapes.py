@@ -1,0 +1,231 @@
+"""The shapes of answers, for the OpenAPI document and its readers. Answers themselves are written as bytes."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.account import Role
+from domain.appointment import Status
+
+_ID = "3b1c8f0a-8a2f-4f0e-b6a4-5d2f6f1b0a11"
+_ANOTHER_ID = "a6f5c2de-0d5d-4a5c-9c0e-9b8c7b8a1d22"
+
+
+class VersionedShape(BaseModel):
+    id: UUID
+    version: int
+
+
+class OrganizationShape(VersionedShape):
+    name: str
+    time_zone: str
+
+
+class NewOrganizationShape(OrganizationShape):
+    owner_account_id: UUID
+
+
+class AccountShape(VersionedShape):
+    role: Role
+    display_name: str | None
+    email: str | None
+
+
+class RegisteredShape(BaseModel):
+    account_id: UUID
+    subject_id: UUID
+
+
+class TokenShape(BaseModel):
+    """``expires_in``: seconds that the access token lasts."""
+
+    access_token: str
+    refresh_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
+class CustomerShape(VersionedShape):
+    """The personal fields are null once the customer was erased."""
+
+    display_name: str | None
+    email: str | None
+    phone: str | None
+    locale: str | None
+
+
+class LocationShape(VersionedShape):
+    name: str
+    time_zone: str
+    address: str | None
+
+
+class SpanShape(BaseModel):
+    start: str
+    end: str
+
+
+class ShiftShape(SpanShape):
+    weekday: str
+
+
+class OverrideShape(BaseModel):
+    date: date
+    hours: list[SpanShape]
+
+
+class ResourceShape(VersionedShape):
+    name: str | None
+    kind: str
+    location_id: UUID | None
+    time_zone: str
+    capacity: int
+    working_hours: list[ShiftShape]
+    overrides: list[OverrideShape]
+
+
+class RequirementShape(BaseModel):
+    resource_id: UUID | None
+    kind: str | None
+    quantity: int
+
+
+class PriceShape(BaseModel):
+    amount: int
+    currency: str
+
+
+class ServiceShape(VersionedShape):
+    name: str
+    duration_min: int
+    buffer_before_min: int
+    buffer_after_min: int
+    slot_step_min: int
+    min_notice_min: int
+    max_advance_days: int
+    cancellation_notice_min: int
+    requirements: list[RequirementShape]
+    seats: int
+    approval_required: bool
+    price: PriceShape | None
+
+
+class AppointmentShape(VersionedShape):
+    """``start`` and ``end`` exclude buffers. ``held_until`` only while it is held."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": _ID,
+                "status": "booked",
+                "service_id": _ANOTHER_ID,
+                "customer_id": _ANOTHER_ID,
+                "start": "2027-03-01T08:00:00Z",
+                "end": "2027-03-01T08:30:00Z",
+                "resource_ids": [_ANOTHER_ID],
+                "version": 1,
+            }
+        }
+    )
+
+    status: Status
+    service_id: UUID
+    customer_id: UUID
+    start: datetime
+    end: datetime
+    resource_ids: list[UUID]
+    held_until: datetime | None = None
+
+
+class AppointmentWithNotesShape(AppointmentShape):
+    """``notes`` where there are any and the reader may see them."""
+
+    notes: str | None = None
+
+
+class HoursShape(VersionedShape):
+    working_hours: list[ShiftShape]
+    overrides: list[OverrideShape]
+
+
+class HoursSetShape(HoursShape):
+    """``appointments`` now lie outside; ``appointments_complete`` is false if the list may be behind."""
+
+    appointments: list[AppointmentShape]
+    appointments_complete: bool
+
+
+class ClosureShape(BaseModel):
+    id: UUID
+    resource_id: UUID
+    start: datetime
+    end: datetime
+    reason: str | None
+
+
+class ClosedShape(ClosureShape):
+    """``appointments`` are those that the closure hits; ``appointments_complete`` is false if it may be behind."""
+
+    version: int
+    appointments: list[AppointmentShape]
+    appointments_complete: bool
+
+
+class CalendarEntryShape(BaseModel):
+    """The claim is what the resource is taken for: the visit with its buffers."""
+
+    kind: Literal["appointment", "closure"]
+    start: datetime
+    end: datetime
+    claim_start: datetime
+    claim_end: datetime
+    quantity: int | None
+    appointment: dict[str, Any] | None
+    closure_id: UUID | None
+
+
+class SlotShape(BaseModel):
+    start: datetime
+    end: datetime
+    resource_ids: list[UUID]
+
+
+class SlotsShape(BaseModel):
+    """``position``: everything recorded up to it is taken into account."""
+
+    slots: list[SlotShape]
+    position: int
+
+
+class FactShape(BaseModel):
+    """``data`` is the fact itself; its members depend on the ``topic``."""
+
+    position: int
+    stream_id: UUID
+    version: int
+    topic: str
+    at: datetime
+    actor_id: UUID
+    data: dict[str, Any]
+
+
+class VisitFactShape(FactShape):
+    """``note`` is what was written with the command, where the reader may see it."""
+
+    note: str | None = None
+
+
+class NotificationShape(BaseModel):
+    """One message: ``status`` since ``at``."""
+
+    id: UUID
+    position: int
+    channel: str
+    template: str
+    recipient_id: UUID
+    status: str
+    reason: str | None
+    provider_id: str | None
+    at: datetime

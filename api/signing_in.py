@@ -1,0 +1,121 @@
+"""Sign-in: tokens for a password or a refresh token, and sign-up as a customer."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Form
+from pydantic import ConfigDict
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.commanding import AnonymouslyCommanded, answered, idempotency_key
+from api.contract import command, query
+from api.passwords import NewPassword
+from api.people import newcomer
+from api.ports import ports_of
+from api.problems import Rejected
+from api.reading import shown
+from api.shapes import RegisteredShape, TokenShape
+from api.values import EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX, Body, Email, Locale, Name, Phone, Push, normalized_email
+from application.accounts import RegisterAsCustomer, register_as_customer
+from application.sign_in import refresh, sign_in, sign_in_name_id
+from application.vault import Person
+from domain.account import Role
+from domain.permissions import Actor
+
+router = APIRouter(prefix="/v1/auth", tags=["sign-in"])
+
+REFRESH_TOKEN_CHARS_MAX = 256
+
+
+class Registration(Body):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "organization_id": "3b1c8f0a-8a2f-4f0e-b6a4-5d2f6f1b0a11",
+                "email": "ana@example.com",
+                "password": "a long sentence is a good password",
+                "display_name": "Ana Souza",
+                "phone": "+5527999990000",
+            }
+        }
+    )
+
+    organization_id: UUID
+    email: Email
+    password: NewPassword
+    display_name: Name
+    phone: Phone | None = None
+    locale: Locale | None = None
+    push_token: Push | None = None
+
+
+@router.post("/token", **query(TokenShape, "issueToken", signed_in=False, problems=(401, 413)))
+async def issue_token(
+    request: Request,
+    grant_type: Annotated[str, Form(max_length=40, examples=["password"])],
+    username: Annotated[str | None, Form(max_length=EMAIL_CHARS_MAX, description="The e-mail address.")] = None,
+    password: Annotated[str | None, Form(max_length=PASSWORD_CHARS_MAX)] = None,
+    refresh_token: Annotated[str | None, Form(max_length=REFRESH_TOKEN_CHARS_MAX)] = None,
+) -> Response:
+    """An access token (10 minutes) and a refresh token, for a password or for the refresh token before.
+
+    A refresh token is good for one use: a second one revokes all that descend from the same sign-in. With an
+    Idempotency-Key, which is optional here, a refresh whose answer was lost can be asked for again.
+    """
+    door = ports_of(request).door
+    match grant_type:
+        case "password" if username is not None and password is not None:
+            actor, successor = await sign_in(door, normalized_email(username), password)
+        case "refresh_token" if refresh_token is not None:
+            key = idempotency_key(request, required=False)
+            actor, successor = await refresh(door, refresh_token, retry_key=key)
+        case "password" | "refresh_token":
+            needed = ("username", "password") if grant_type == "password" else ("refresh_token",)
+            errors = [{"pointer": f"/{name}", "detail": "Field required"} for name in needed]
+            raise Rejected("invalid-request", f"grant_type {grant_type} needs {' and '.join(needed)}.", errors=errors)
+        case _:
+            raise Rejected("unsupported-grant", "grant_type is password or refresh_token.")
+    return shown(
+        {
+            "access_token": door.access_tokens.issue(actor),
+            "refresh_token": successor,
+            "token_type": "Bearer",
+            "expires_in": door.access_tokens.lifetime_s,
+        }
+    )
+
+
+@router.post(
+    "/register", **command(RegisteredShape, "registerCustomerAccount", creates=True, signed_in=False, problems=(404,))
+)
+async def register(body: Registration, call: AnonymouslyCommanded) -> Response:
+    """Sign up with an organization as its customer: an account, and the person whom appointments are for."""
+    account_id, subject_id = call.new_subject_id("account"), call.new_subject_id("customer")
+    person = Person(
+        display_name=body.display_name,
+        email=body.email,
+        phone=body.phone,
+        locale=body.locale,
+        push_token=body.push_token,
+    )
+    async with newcomer(
+        call,
+        body.organization_id,
+        subject_id,
+        person,
+        stream_id=account_id,
+        account_id=account_id,
+        password=body.password,
+    ):
+        answer = await call.submit(
+            register_as_customer,
+            RegisterAsCustomer(
+                organization_id=body.organization_id,
+                account_id=account_id,
+                subject_id=subject_id,
+                sign_in_name_id=sign_in_name_id(call.ports.door.secret, body.email),
+            ),
+            actor=Actor(account_id, body.organization_id, subject_id, Role.CUSTOMER),
+        )
+    return answered(answer, status=201, location=f"/v1/customers/{subject_id}")

@@ -1,0 +1,42 @@
+"""Free slots of a service."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.contract import query
+from api.reading import Asked, shown, window, zone_named
+from api.shapes import SlotsShape
+from api.values import DayOrInstant, ZoneName
+from application.slots import find_slots, time_zone_of
+from domain.permissions import ensure_may
+
+router = APIRouter(prefix="/v1/services", tags=["services"])
+
+SINKS = ("availability", "catalogue")
+"""The read models that slots are found in."""
+
+
+@router.get("/{service_id}/slots", **query(SlotsShape, "findSlots"))
+async def get_slots(
+    asked: Asked,
+    service_id: UUID,
+    start: Annotated[DayOrInstant, Query(description="A date in time_zone, or an instant.")],
+    end: Annotated[DayOrInstant, Query(description="Exclusive; at most 62 days after the start.")],
+    time_zone: Annotated[
+        ZoneName | None, Query(description="Where dates are meant; the location's if left out.")
+    ] = None,
+    resource_id: Annotated[UUID | None, Query(description="Only slots that would take this resource.")] = None,
+    seats: Annotated[Literal[1], Query()] = 1,  # noqa: ARG001  sessions come later; until then it can only be 1
+) -> Response:
+    """The starts that a booking would be given now, earliest first, each with the resources that it would take."""
+    ensure_may(asked.actor, "slots.read")
+    for sink in SINKS:
+        await asked.caught_up(sink)
+    organization_id = asked.actor.organization_id
+    zone = zone_named(time_zone or await time_zone_of(asked.ports.slots, organization_id, service_id))
+    first, last = window(start, end, zone)
+    found = await find_slots(asked.ports.slots, organization_id, service_id, first, last, resource_id=resource_id)
+    return shown({"slots": found.slots, "position": found.position})
