@@ -19,7 +19,8 @@ from domain.wall_clock import MINUTE
 WINDOW_MAX = timedelta(days=62)
 SLOTS_MAX = 10_000
 ALTERNATIVES = 3
-ALTERNATIVES_WITHIN = timedelta(days=14)
+ALTERNATIVES_LOOKED_FOR_WITHIN = (timedelta(days=1), timedelta(days=14))
+"""First near, then far: where a slot was contested, many ask at once, and the next one is mostly near."""
 
 Candidates = Sequence[Sequence[OpenDays]]
 """For each requirement of a service, in order, the resources that suit it, in the order in which they were added."""
@@ -94,12 +95,9 @@ async def find_slots(
     wanted = (resource_id,) if resource_id else ()
     for unsuitable in set(wanted) - {one.resource.id for ones in offer.candidates for one in ones}:
         raise ResourceNotSuitable(unsuitable, service_id)
-    now = sources.clock.now()
-    starts = _bookable(offer.service, start, end, now)
-    if starts is None:
-        return Found((), offer.position)
-    search = await _search(sources, offer, starts, now)
-    return Found(search.slots(narrowed(offer.candidates, wanted), limit or SLOTS_MAX), offer.position)
+    candidates = narrowed(offer.candidates, wanted)
+    slots = await _free(sources, offer.service, candidates, start, end, limit or SLOTS_MAX)
+    return Found(slots, offer.position)
 
 
 async def alternatives(
@@ -117,21 +115,19 @@ async def alternatives(
     offer = await sources.offers.offer(organization_id, service_id)
     if offer is None:
         return ()
-    now = sources.clock.now()
-    if refused > now + timedelta(days=offer.service.terms.max_advance_days):
+    service, now = offer.service, sources.clock.now()
+    if refused > now + timedelta(days=service.terms.max_advance_days):
         return ()
-    after = refused + timedelta.resolution
     # Of what was too soon, or long past, the fortnight is counted from the earliest start that there is.
-    earliest = now + timedelta(minutes=offer.service.terms.min_notice_min)
-    starts = _bookable(offer.service, after, max(after, earliest) + ALTERNATIVES_WITHIN, now)
-    if starts is None:
-        return ()
-    search = await _search(sources, offer, starts, now)
-    found = search.slots(narrowed(offer.candidates, resource_ids), ALTERNATIVES)
-    if resource_ids and len(found) < ALTERNATIVES:
-        known = {slot.start for slot in found}
-        others = search.slots(offer.candidates, ALTERNATIVES + len(known))
-        found += [slot for slot in others if slot.start not in known][: ALTERNATIVES - len(found)]
+    after = max(refused + timedelta.resolution, now + timedelta(minutes=service.terms.min_notice_min))
+    found: list[Slot] = []
+    for candidates in (narrowed(offer.candidates, resource_ids), offer.candidates):
+        for within in ALTERNATIVES_LOOKED_FOR_WITHIN:
+            known = {slot.start for slot in found}
+            wanted = ALTERNATIVES - len(found)
+            if wanted:
+                free = await _free(sources, service, candidates, after, after + within, ALTERNATIVES + len(known))
+                found += [slot for slot in free if slot.start not in known][:wanted]
     return found
 
 
@@ -157,38 +153,31 @@ async def _offer(sources: Sources, organization_id: UUID, service_id: UUID) -> O
     return offer
 
 
+async def _free(
+    sources: Sources, service: Service, candidates: Candidates, start: datetime, end: datetime, limit: int
+) -> list[Slot]:
+    """The first ``limit`` slots that start in [start, end)."""
+    now = sources.clock.now()
+    starts = _bookable(service, start, end, now)
+    if starts is None:
+        return []
+    window = window_of(service, starts)
+    numbers = range(window.first_block, window.last_block + 1)
+    days = {one.resource.id: one for ones in candidates for one in ones}
+    blocks = await sources.masks.read(list(days), window.first_block, window.last_block)
+    by_id = {}
+    for resource_id, open_days in days.items():
+        parts = [blocks.get(BlockKey(resource_id, number), NOTHING_CLAIMED).planes for number in numbers]
+        by_id[resource_id] = Candidate(open_days, joined_up(parts, BLOCK_MIN))
+    suitable = [[by_id[one.resource.id] for one in ones] for ones in candidates]
+    found = offered(service, suitable, window, starts, now=now)
+    visits = ((service.visit(start), resource_ids) for start, resource_ids in found.visits(limit))
+    return [Slot(visit.start, visit.end, resource_ids) for visit, resource_ids in visits]
+
+
 def _bookable(service: Service, start: datetime, end: datetime, now: datetime) -> Interval | None:
     """The part of [start, end) between notice and horizon: nothing beyond need be read, whatever was asked for."""
     earliest = now + timedelta(minutes=service.terms.min_notice_min)
     latest = now + timedelta(days=service.terms.max_advance_days)
     first, last = max(start, earliest), min(end, latest + MINUTE)
     return Interval(first, last) if first < last else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """All that was read for one answer, whichever candidates it is then narrowed to."""
-
-    offer: Offer
-    starts: Interval
-    now: datetime
-    by_id: dict[UUID, Candidate]
-
-    def slots(self, candidates: Candidates, limit: int) -> list[Slot]:
-        service = self.offer.service
-        ones = [[self.by_id[one.resource.id] for one in suitable] for suitable in candidates]
-        found = offered(service, ones, window_of(service, self.starts), self.starts, now=self.now)
-        visits = ((service.visit(start), resource_ids) for start, resource_ids in found.visits(limit))
-        return [Slot(visit.start, visit.end, resource_ids) for visit, resource_ids in visits]
-
-
-async def _search(sources: Sources, offer: Offer, starts: Interval, now: datetime) -> _Search:
-    window = window_of(offer.service, starts)
-    days = {one.resource.id: one for ones in offer.candidates for one in ones}
-    blocks = await sources.masks.read(list(days), window.first_block, window.last_block)
-    numbers = range(window.first_block, window.last_block + 1)
-    by_id = {}
-    for resource_id, open_days in days.items():
-        parts = [blocks.get(BlockKey(resource_id, number), NOTHING_CLAIMED).planes for number in numbers]
-        by_id[resource_id] = Candidate(open_days, joined_up(parts, BLOCK_MIN))
-    return _Search(offer, starts, now, by_id)

@@ -110,8 +110,9 @@ def joined_up(parts: Sequence[bytes], width: int) -> Planes:
     size = width // 8
     nothing = bytes(size)
     depth = max((len(part) for part in parts), default=0) // size
+    views = [memoryview(part) for part in parts]  # slices of a view copy nothing
     return tuple(
-        int.from_bytes(b"".join(part[k * size : (k + 1) * size] or nothing for part in parts), "little")
+        int.from_bytes(b"".join([view[k * size : (k + 1) * size] or nothing for view in views]), "little")
         for k in range(depth)
     )
 
