@@ -281,7 +281,7 @@ async def test_a_command_that_changed_nothing_is_remembered_at_the_present_head(
 async def test_entries_that_saw_a_stream_at_different_versions_are_judged_each_by_its_own(ends: Ends) -> None:
     service, first, second = streams(3)
     await ends.journal.append([writing((service, 0), facts=2)])
-    batch = [writing((first, 0), reads={service: 1}), writing((second, 0), reads={service: 2})]
+    batch = [writing((first, 0), reads={service: 1}), writing((service, 2), (second, 0))]
     appending = await ends.journal.append(batch)
     assert appending.outcomes[0] == STALE
     assert isinstance(appending.outcomes[1], Appended)

@@ -1,0 +1,53 @@
+"""Migrating is safe to repeat, and safe for several processes that start at once."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from infra.embedded import EmbeddedStack
+from infra.migrations import migrate
+
+MIGRATE = "import sys; from infra.migrations import migrate; migrate(sys.argv[1])"
+
+
+@pytest.fixture
+def empty_url(servers: EmbeddedStack) -> Iterator[str]:
+    name = f"empty_{uuid4().hex}"
+    servers.ensure_database(name)
+    yield servers.database_url(name)
+    servers.drop_database(name)
+
+
+def epochs(url: str) -> list[object]:
+    with psycopg.connect(url) as connection:
+        return [row[0] for row in connection.execute("SELECT id FROM journal_epoch")]
+
+
+def test_several_processes_that_start_at_once_migrate_once(empty_url: str) -> None:
+    started = [subprocess.Popen([sys.executable, "-c", MIGRATE, empty_url], stderr=subprocess.PIPE) for _ in range(4)]
+    complaints = [process.communicate(timeout=60)[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0, 0], complaints
+    assert len(epochs(empty_url)) == 1
+
+
+def test_migrating_again_changes_nothing(empty_url: str) -> None:
+    migrate(empty_url)
+    before = epochs(empty_url)
+    migrate(empty_url)
+    assert epochs(empty_url) == before
+
+
+def test_the_insert_function_without_a_lock_does_not_exist(empty_url: str) -> None:
+    migrate(empty_url)
+    with psycopg.connect(empty_url) as connection:
+        found = connection.execute("SELECT proname FROM pg_proc WHERE proname LIKE 'es_insert%'").fetchall()
+    assert found == []
+
+
+def test_a_url_with_percent_signs_and_a_socket_directory_is_taken_as_it_is(empty_url: str) -> None:
+    assert "%2F" in empty_url
+    migrate(empty_url)
