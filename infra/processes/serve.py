@@ -1,0 +1,68 @@
+"""``daybook serve``: HTTP and WebSocket, one process, one event loop."""
+
+import asyncio
+import signal
+
+import psycopg
+import psycopg_pool
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from infra.composition import NotMigrated
+from infra.process import begun, cannot
+from infra.serving import composed
+from infra.settings import Settings
+
+FINISH_WITHIN_S = 10
+"""How long requests may still take after a signal."""
+FRAME_BYTES_MAX = 2**20
+"""uvicorn's bound on what it buffers; the protocol's own is 64 KiB and says so in words."""
+IDLE_S = 65
+"""Longer than the load balancers in front, or they would reuse what we have just closed."""
+
+
+def run() -> int:
+    """Until SIGTERM or SIGINT. Raises ``SettingsError``."""
+    settings = begun("serve")
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
+    except (NotMigrated, psycopg.OperationalError, psycopg_pool.PoolTimeout) as failed:
+        return cannot("serve", failed)
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    # uvicorn raises the signal again once it has finished: the answer to that is that we have.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    async with composed(settings) as served, asyncio.TaskGroup() as group:
+        # A task that fails takes the server with it: half a process would answer, and wrongly.
+        beside = [group.create_task(_forever(work)) for work in served.beside]
+        await uvicorn.Server(_config(served.app, settings)).serve()
+        for task in beside:
+            task.cancel()
+
+
+async def _forever(work: object) -> None:
+    assert callable(work)
+    await work()
+
+
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.api_host,
+        port=settings.api_port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=FINISH_WITHIN_S,
+        timeout_keep_alive=IDLE_S,
+        ws_max_size=FRAME_BYTES_MAX,
+        ws_per_message_deflate=False,
+    )

@@ -1,0 +1,191 @@
+"""What ``daybook serve`` is made of: pools, ports, and what runs beside the requests."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+import redis.asyncio
+from fastapi import FastAPI
+from psycopg_pool import AsyncConnectionPool
+
+from adapters import probes
+from adapters.credentials import PostgresCredentials, PostgresRefreshTokens
+from adapters.passwords import ArgonPasswords
+from adapters.postgres_journal import PostgresJournal
+from adapters.progress import ProgressListener
+from adapters.projection_lag import ProjectionLag
+from adapters.redis_fanout import RedisHintSource
+from adapters.redis_masks import RedisMaskCache
+from adapters.tokens import SignedTokens
+from adapters.vault import PostgresVault, Seal, VaultKeyWrong
+from api.app import create_app
+from api.broadcaster import Broadcaster
+from api.health import Health, Part, projections_part
+from api.metrics import Metrics
+from api.ports import Ports
+from api.position import Fence
+from api.stream import Sockets
+from api.stream_session import Node
+from api.topics import TopicGate
+from api.verified_tokens import VerifiedTokens
+from application.masks import Masks
+from application.sign_in import Door
+from application.slots import Sources
+from application.writer import Writer
+from infra.composition import clock_of, epoch_of
+from infra.read_models import NAMES
+from infra.settings import Settings, SettingsError, needed, variable
+from projections.availability_queries import AvailabilityQueries
+from projections.change_feed import ChangeFeed, ChangesUnavailable
+
+JOURNAL_CONNECTIONS_MAX = 8
+READ_CONNECTIONS_MAX = 16
+PEOPLE_CONNECTIONS_MAX = 8
+CONNECTED_WITHIN_S = 10.0
+LIFETIME_S = 30 * 60.0
+GIVE_UP_AFTER_S = 4.0
+"""A pool that could not connect for so long starts afresh with the next request: its own back-off grows without end."""
+
+Pool = AsyncConnectionPool[Any]
+
+OUTAGES = (psycopg.OperationalError, psycopg.errors.UndefinedTable, ChangesUnavailable)
+"""What a query meets while a server is away, or while a read model is not built for the first time yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The app, and what has to run as long as it does."""
+
+    app: FastAPI
+    beside: Sequence[Callable[[], Awaitable[None]]]
+
+
+@asynccontextmanager
+async def composed(settings: Settings) -> AsyncIterator[Served]:
+    """Everything open, and closed at the end. Raises ``SettingsError``, ``NotMigrated``, ``psycopg.OperationalError``."""
+    redis_url = needed(settings.redis_url, "redis_url")
+    kafka_bootstrap = needed(settings.kafka_bootstrap, "kafka_bootstrap")
+    digest_secret = needed(settings.digest_secret, "digest_secret").get_secret_value().encode()
+    seal = Seal(needed(settings.vault_key, "vault_key").get_secret_value())
+    tokens = SignedTokens(
+        needed(settings.signing_key, "signing_key").get_secret_value(), issuer=settings.public_url.rstrip("/")
+    )
+    clock, partitions = clock_of(settings), settings.kafka_partitions
+    epoch = epoch_of(settings, "serve")
+    async with AsyncExitStack() as open_things:
+        pools = await _pools(settings, open_things)
+        probe = await open_things.enter_async_context(redis.asyncio.Redis.from_url(redis_url, socket_timeout=1))
+        passwords = ArgonPasswords()
+        open_things.callback(passwords.close)
+        vault = PostgresVault(pools.people, seal)
+        await _ensure_vault_opens(vault)
+        journal = PostgresJournal(pools.journal)
+        writer = Writer(journal, clock, encode=msgspec.json.Encoder().encode)
+        fence = Fence(partitions)
+        door = Door(
+            journal=journal,
+            passwords=passwords,
+            credentials=PostgresCredentials(pools.people),
+            refresh_tokens=PostgresRefreshTokens(pools.people, secret=digest_secret),
+            access_tokens=tokens,
+            secret=digest_secret,
+        )
+        verified = VerifiedTokens(tokens)
+        ports = Ports(
+            journal=journal,
+            writer=writer,
+            reads=pools.reads,
+            vault=vault,
+            clock=clock,
+            slots=await _slots(settings, pools, open_things, redis_url, epoch),
+            door=door,
+            verified=verified,
+            fence=fence,
+            digest_secret=digest_secret,
+            outages=OUTAGES,
+        )
+        feed = ChangeFeed(pools.reads, partitions)
+        broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
+        sockets = Sockets(Node(verified.bearer, TopicGate(journal), feed, broadcaster))
+        metrics = _metrics(writer, fence, broadcaster, sockets)
+        health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.reads, NAMES, partitions))
+        app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
+        progress = ProgressListener(settings.database_url, NAMES)
+        yield Served(app, (writer.run, sockets.run, lambda: progress.run(fence)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    """One for each purpose, so that none can starve another."""
+
+    journal: Pool
+    reads: Pool
+    people: Pool
+
+
+async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
+    async def opened(purpose: str, size: int, *, autocommit: bool) -> Pool:
+        pool: Pool = AsyncConnectionPool(
+            settings.database_url,
+            min_size=1,
+            max_size=size,
+            open=False,
+            name=purpose,
+            timeout=5.0,
+            max_lifetime=LIFETIME_S,
+            reconnect_timeout=GIVE_UP_AFTER_S,
+            check=AsyncConnectionPool.check_connection,
+            kwargs={"autocommit": autocommit, "application_name": f"daybook serve {purpose}", "connect_timeout": 5},
+        )
+        await open_things.enter_async_context(pool)
+        await pool.wait(CONNECTED_WITHIN_S)
+        return pool
+
+    return _Pools(
+        journal=await opened("journal", JOURNAL_CONNECTIONS_MAX, autocommit=True),
+        reads=await opened("reads", READ_CONNECTIONS_MAX, autocommit=True),
+        people=await opened("people", PEOPLE_CONNECTIONS_MAX, autocommit=False),
+    )
+
+
+async def _ensure_vault_opens(vault: PostgresVault) -> None:
+    try:
+        await vault.ensure_key_fits()
+    except VaultKeyWrong:
+        raise SettingsError(
+            f"{variable('vault_key')} is not the key that this database's vault was made with"
+        ) from None
+
+
+async def _slots(
+    settings: Settings, pools: _Pools, open_things: AsyncExitStack, redis_url: str, epoch: UUID
+) -> Sources:
+    cache = RedisMaskCache(redis_url, str(epoch))
+    open_things.push_async_callback(cache.close)
+    queries = AvailabilityQueries(pools.reads, settings.kafka_partitions)
+    return Sources(offers=queries, masks=Masks(queries, cache), clock=clock_of(settings))
+
+
+def _metrics(writer: Writer, fence: Fence, broadcaster: Broadcaster, sockets: Sockets) -> Metrics:
+    metrics = Metrics()
+    metrics.watch_tally("writer", writer.tally)
+    metrics.watch_tally("fence", fence.tally)
+    metrics.watch_tally("broadcast", broadcaster.tally)
+    metrics.watch(sockets.reading)
+    return metrics
+
+
+def _health(journal: Pool, probe: redis.asyncio.Redis, kafka_bootstrap: str, lag: ProjectionLag) -> Health:
+    return Health(
+        (
+            Part("postgres", lambda: probes.ask_postgres(journal), effect="nothing can be decided", required=True),
+            Part("redis", lambda: probes.ask_redis(probe), effect="slots are slower; sockets are late by seconds"),
+            Part("kafka", lambda: probes.ask_kafka(kafka_bootstrap), effect="read models are late by a second or two"),
+            projections_part(lag.measure, lambda: datetime.now(UTC)),
+        )
+    )
