@@ -26,9 +26,6 @@ class Block:
     planes: bytes
 
 
-NOTHING_CLAIMED = Block(0, b"")
-
-
 class MaskSource(Protocol):
     """The read model's end."""
 
@@ -63,22 +60,24 @@ class Masks:
     source: MaskSource
     cache: MaskCache | None = None
 
-    async def read(self, resource_ids: Sequence[UUID], first: int, last: int) -> Mapping[BlockKey, Block]:
-        """The blocks ``first`` … ``last`` of these resources; one in which nothing was ever claimed is left out."""
+    async def read(self, resource_ids: Sequence[UUID], first: int, last: int) -> Mapping[UUID, Sequence[bytes]]:
+        """Of each resource the planes of the blocks ``first`` … ``last``; empty where nothing is claimed."""
         # The versions are read before the cache: the projector writes there before it commits, so the cache is
         # then at least as new, unless it has lost something.
         versions = await self.source.versions(resource_ids, first, last)
         keys = list(versions)
         cached = await self.cache.get(keys) if self.cache is not None and keys else [None] * len(keys)
-        blocks = {
-            key: block
-            for key, block in zip(keys, cached, strict=True)
-            if block is not None and block.version >= versions[key]
-        }
-        missing = [key for key in keys if key not in blocks]
+        planes = {resource_id: [b""] * (last - first + 1) for resource_id in resource_ids}
+        missing = []
+        for key, version, block in zip(keys, versions.values(), cached, strict=True):
+            if block is not None and block.version >= version:
+                planes[key.resource_id][key.number - first] = block.planes
+            else:
+                missing.append(key)
         if missing:
             found = await self.source.read(missing)
-            blocks.update(found)
+            for key, block in found.items():
+                planes[key.resource_id][key.number - first] = block.planes
             if self.cache is not None:
                 await self.cache.fill(found)
-        return blocks
+        return planes

@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from application.clock import Clock
-from application.masks import NOTHING_CLAIMED, BlockKey, Masks
+from application.masks import Masks
 from domain.availability import BLOCK_MIN, Candidate, offered, window_of
 from domain.bit_planes import joined_up
 from domain.interval import Interval
@@ -162,13 +162,9 @@ async def _free(
     if starts is None:
         return []
     window = window_of(service, starts)
-    numbers = range(window.first_block, window.last_block + 1)
     days = {one.resource.id: one for ones in candidates for one in ones}
-    blocks = await sources.masks.read(list(days), window.first_block, window.last_block)
-    by_id = {}
-    for resource_id, open_days in days.items():
-        parts = [blocks.get(BlockKey(resource_id, number), NOTHING_CLAIMED).planes for number in numbers]
-        by_id[resource_id] = Candidate(open_days, joined_up(parts, BLOCK_MIN))
+    planes = await sources.masks.read(list(days), window.first_block, window.last_block)
+    by_id = {key: Candidate(open_days, joined_up(planes[key], BLOCK_MIN)) for key, open_days in days.items()}
     suitable = [[by_id[one.resource.id] for one in ones] for ones in candidates]
     found = offered(service, suitable, window, starts, now=now)
     visits = ((service.visit(start), resource_ids) for start, resource_ids in found.visits(limit))

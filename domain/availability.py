@@ -117,7 +117,9 @@ def offered(
         for candidate in suitable:
             if not unmet:
                 break
-            where = possible.of(candidate, requirement.quantity) & unmet & ~taken.get(candidate.id, 0)
+            where = possible.of(candidate, requirement.quantity) & unmet
+            if where and candidate.id in taken:
+                where &= ~taken[candidate.id]
             if where:
                 choice.append((candidate.id, where))
                 taken[candidate.id] = taken.get(candidate.id, 0) | where

@@ -146,7 +146,10 @@ def test_a_flushed_cache_is_filled_again_from_the_source_and_only_then_used(plac
     async def body(cache: MaskCache) -> None:
         masks = Masks(source, cache)
         for _ in range(3):
-            assert await masks.read([ROOM], HERE.number, NEXT.number) == source.blocks
+            assert await masks.read([ROOM, UUID(int=2)], HERE.number - 1, NEXT.number) == {
+                ROOM: [b"", source.blocks[HERE].planes, source.blocks[NEXT].planes],
+                UUID(int=2): [b"", b"", b""],
+            }
         assert sorted(source.read_keys) == [HERE, NEXT]
 
     place(body)
@@ -157,7 +160,7 @@ def test_a_cache_that_has_come_back_from_the_past_is_not_believed(place: Place) 
     source = Source({HERE: Block(7, planes(0, 60))})
 
     async def body(cache: MaskCache) -> None:
-        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number) == source.blocks
+        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number) == {ROOM: [source.blocks[HERE].planes]}
         assert list(await cache.get([HERE])) == [source.blocks[HERE]]
 
     place(body)
@@ -169,7 +172,7 @@ def test_a_cache_that_is_ahead_of_the_source_is_believed(place: Place) -> None:
     source = Source({HERE: Block(7, planes(0, 60))})
 
     async def body(cache: MaskCache) -> None:
-        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number) == {HERE: ahead}
+        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number) == {ROOM: [ahead.planes]}
 
     place(body)
 
@@ -182,7 +185,7 @@ def test_without_redis_the_source_answers_and_no_one_waits_or_fails() -> None:
 
     async def body() -> None:
         cache = RedisMaskCache(nowhere, "test")
-        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number) == source.blocks
+        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number) == {ROOM: [source.blocks[HERE].planes]}
         await cache.close()
 
     asyncio.run(body())
