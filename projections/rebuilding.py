@@ -1,7 +1,8 @@
 """A read model made again from the journal: beside the live one and then in its place, or only to compare."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
 from application.feed import partition_of
-from application.journal import JournalReader
+from application.journal import JournalReader, Recorded
 from projections.checkpoint import Sink, ensure_schema, move_checkpoint
 from projections.dump import digest
 
@@ -118,9 +119,7 @@ def replayed_digest(
         cursor.execute(SQL("CREATE SCHEMA {}").format(schema))
         cursor.execute(SQL("SET LOCAL search_path = {}").format(schema))
         cursor.execute(sink.TABLES, prepare=False)
-        position, last = 0, max(upto.values(), default=0)
-        while page := reader.read(after=position, limit=PAGE_FACTS_MAX, upto=last):
-            position = page[-1].position
+        for page in _pages(reader, 0, max(upto.values(), default=0)):
             wanted = [r for r in page if r.position <= upto[partition_of(r.provenance.organization_id, partitions)]]
             if wanted:
                 sink.project(wanted, cursor)
@@ -139,16 +138,24 @@ def _read_on(
     sink: Sink, connection: Connection[Any], reader: JournalReader, reached: Reached, on_progress: Progress | None
 ) -> Reached:
     """Project the journal to its present end, a page a transaction."""
-    while True:
-        page = reader.read(after=reached.position, limit=PAGE_FACTS_MAX)
-        if page:
-            with connection.transaction(), connection.cursor() as cursor:
-                sink.project(page, cursor)
-            reached = Reached(page[-1].position, reached.facts + len(page))
+    head = max(reached.position, reader.head())
+    for page in _pages(reader, reached.position):
+        with connection.transaction(), connection.cursor() as cursor:
+            sink.project(page, cursor)
+        reached = Reached(page[-1].position, reached.facts + len(page))
+        head = max(head, reached.position)
         if on_progress:
-            on_progress(reached.position, max(reached.position, reader.head()))
-        if len(page) < PAGE_FACTS_MAX:
-            return reached
+            on_progress(reached.position, head)
+    return reached
+
+
+def _pages(reader: JournalReader, after: int, upto: int | None = None) -> Iterator[Sequence[Recorded]]:
+    """To the end of the journal, or ``upto``. The next page is read while PostgreSQL works on one."""
+    with ThreadPoolExecutor(max_workers=1) as ahead:
+        coming = ahead.submit(reader.read, after=after, limit=PAGE_FACTS_MAX, upto=upto)
+        while page := coming.result():
+            coming = ahead.submit(reader.read, after=page[-1].position, limit=PAGE_FACTS_MAX, upto=upto)
+            yield page
 
 
 def _swap(sink: Sink, connection: Connection[Any], reader: JournalReader, reached: Reached, partitions: int) -> Reached:
@@ -163,7 +170,7 @@ def _swap(sink: Sink, connection: Connection[Any], reader: JournalReader, reache
         if cursor.fetchone() == (True,):
             cursor.execute(SQL("LOCK TABLE {}.checkpoint IN ACCESS EXCLUSIVE MODE").format(live))
         # The follower stands still now. It must never find its checkpoint lower than what it has applied.
-        while page := reader.read(after=reached.position, limit=PAGE_FACTS_MAX):
+        for page in _pages(reader, reached.position):
             sink.project(page, cursor)
             reached = Reached(page[-1].position, reached.facts + len(page))
         move_checkpoint(cursor, sink.NAME, dict.fromkeys(range(partitions), reached.position))
