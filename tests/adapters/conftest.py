@@ -1,11 +1,19 @@
-"""The running fake of all providers."""
+"""The running fake of all providers, and every journal that there is."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from infra.provider_fake import Outbox, running_fake
+from tests.adapters.journal_ends import ends
 from tests.adapters.providers import TIMEOUT_S
+
+__all__ = ["ends"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture(scope="module")

@@ -1,61 +1,16 @@
 """What every journal promises. The same sentences hold in memory and on PostgreSQL."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
-from psycopg_pool import AsyncConnectionPool
 
-from adapters.journal_reader import PostgresJournalReader
-from adapters.memory_journal import MemoryJournal
-from adapters.postgres_journal import PostgresJournal
-from application.journal import Appended, Draft, Journal, JournalReader, Outcome, Receipt, StaleDecision
+from application.journal import Appended, Draft, Receipt, StaleDecision
+from tests.adapters.journal_ends import Ends, position
 from tests.adapters.journal_given import a_claim, refusing, streams, writing
 
 pytestmark = pytest.mark.anyio
 STALE = StaleDecision()
-
-
-class Reader(JournalReader, Protocol):
-    def epoch(self) -> UUID: ...
-
-
-@dataclass
-class Ends:
-    """Both ends of one journal."""
-
-    journal: Journal
-    reader: Reader
-
-    async def versions(self, *stream_ids: UUID) -> list[int]:
-        loaded = await self.journal.load(stream_ids)
-        return [len(loaded[stream_id]) for stream_id in stream_ids]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def ends(request: pytest.FixtureRequest) -> AsyncIterator[Ends]:
-    if request.param == "memory":
-        memory = MemoryJournal()
-        yield Ends(memory, memory)
-        return
-    url = request.getfixturevalue("postgres_url")
-    async with AsyncConnectionPool(url, min_size=1, max_size=4, kwargs={"autocommit": True}, open=False) as pool:
-        with psycopg.connect(url, autocommit=True) as connection:
-            yield Ends(PostgresJournal(pool), PostgresJournalReader(connection))
-
-
-def position(outcome: Outcome) -> int:
-    assert isinstance(outcome, Appended), outcome
-    return outcome.position
 
 
 async def test_facts_come_back_in_order_with_their_versions_and_provenance(ends: Ends) -> None:
@@ -288,13 +243,6 @@ async def test_entries_that_saw_a_stream_at_different_versions_are_judged_each_b
     assert [recorded.version for recorded in appending.news[service]] == [2]
 
 
-async def test_news_leaves_out_what_the_batch_itself_appended(ends: Ends) -> None:
-    day, old = streams(2)
-    await ends.journal.append([writing((old, 0))])
-    appending = await ends.journal.append([writing((day, 0)), writing((old, 0))])
-    assert set(appending.news) == {old}
-
-
 async def test_a_stream_that_is_shorter_than_was_read_is_empty_news(ends: Ends) -> None:
     """So the reader's memory is of another life of the journal, and has to be dropped."""
     (day,) = streams(1)
@@ -318,79 +266,6 @@ async def test_a_draft_of_a_stream_that_was_not_read_is_a_fault(ends: Ends) -> N
     (day,) = streams(1)
     with pytest.raises(ValueError, match="has not read"):
         await ends.journal.append([replace(writing((day, 0)), reads={})])
-
-
-async def test_a_reader_gets_what_lies_after_a_position_up_to_another(ends: Ends) -> None:
-    head = ends.reader.head()
-    await ends.journal.append([writing((stream_id, 0)) for stream_id in streams(10)])
-
-    def read(*, after: int, limit: int, upto: int | None = None) -> list[int]:
-        return [r.position - head for r in ends.reader.read(after=head + after, limit=limit, upto=upto)]
-
-    assert read(after=0, limit=3) == [1, 2, 3]
-    assert read(after=3, limit=100) == [4, 5, 6, 7, 8, 9, 10]
-    assert read(after=3, limit=100, upto=head + 5) == [4, 5]
-    assert read(after=3, limit=1, upto=head + 5) == [4]
-    assert read(after=10, limit=10) == []
-    assert read(after=7, limit=10, upto=head + 7) == []
-
-
-async def test_what_a_reader_reads_is_what_loading_loads(ends: Ends) -> None:
-    (day,) = streams(1)
-    head = ends.reader.head()
-    await ends.journal.append([writing((day, 0), facts=3)])
-    assert list(ends.reader.read(after=head, limit=10)) == list((await ends.journal.load([day]))[day])
-
-
-async def test_the_epoch_stays_the_same_for_the_life_of_the_journal(ends: Ends) -> None:
-    epoch = ends.reader.epoch()
-    await ends.journal.append([writing((uuid4(), 0))])
-    assert ends.reader.epoch() == epoch
-
-
-async def test_within_a_turn_a_stale_entry_is_decided_again_and_appended_before_anyone_else(ends: Ends) -> None:
-    day, other = streams(2)
-    await ends.journal.append([writing((day, 0))])  # given
-    head = ends.reader.head()
-    async with ends.journal.turn() as turn:  # when
-        assert (await turn.append([writing((day, 0))])).outcomes == [STALE]
-        rival = asyncio.create_task(ends.journal.append([writing((other, 0))]))
-        await asyncio.sleep(0.05)
-        (mine,) = (await turn.append([writing((day, 1))])).outcomes
-        assert not rival.done()
-        assert ends.reader.head() == head, "nothing is durable before the turn ends"
-        assert await ends.versions(day) == [1]
-    assert position(mine) < position((await rival).outcomes[0])  # then
-    assert await ends.versions(day, other) == [2, 1]
-
-
-async def test_in_a_turn_later_appends_build_on_earlier_ones(ends: Ends) -> None:
-    (day,) = streams(1)
-    entry = writing((day, 0))
-    async with ends.journal.turn() as turn:
-        first = (await turn.append([entry])).outcomes[0]
-        second = (await turn.append([writing((day, 1))])).outcomes[0]
-        assert (await turn.append([writing((day, 1))])).outcomes == [STALE]
-        assert isinstance((await turn.append([entry])).outcomes[0], Receipt)
-    assert position(first) < position(second)
-    assert await ends.versions(day) == [2]
-
-
-async def test_a_turn_that_fails_leaves_nothing_behind(ends: Ends) -> None:
-    (day,) = streams(1)
-    head = ends.reader.head()
-    entry = writing((day, 0), facts=2)
-
-    async def fail_in_a_turn() -> None:
-        async with ends.journal.turn() as turn:
-            await turn.append([entry])
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):  # when
-        await fail_in_a_turn()
-    assert ends.reader.head() == head  # then
-    assert await ends.versions(day) == [0]
-    assert isinstance((await ends.journal.append([entry])).outcomes[0], Appended), "no receipt is left either"
 
 
 async def test_any_batch_is_answered_as_the_rules_say(ends: Ends) -> None:

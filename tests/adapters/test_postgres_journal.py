@@ -1,10 +1,8 @@
-"""What only PostgreSQL can get wrong: races, order of commits, lost connections, lost acknowledgements."""
+"""What only PostgreSQL can get wrong: races, and the order of commits."""
 
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 from uuid import uuid4
 
@@ -14,31 +12,18 @@ from eventsourcing.postgres import PostgresDatastore
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
-from adapters import postgres_journal
 from adapters.fact_codec import FactMapper
 from adapters.journal_reader import PostgresJournalReader
 from adapters.journal_schema import JournalRecorder
 from adapters.postgres_journal import PostgresJournal
-from application.journal import Appended, JournalUnavailable, Receipt, StaleDecision
+from application.journal import Appended, Receipt, StaleDecision
+from tests.adapters.journal_ends import connected
 from tests.adapters.journal_given import streams, writing
-from tests.adapters.severed_postgres import SeveredPostgres
 
 pytestmark = pytest.mark.anyio
 
 APPENDERS = 16
 APPENDS_EACH = 40
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@asynccontextmanager
-async def connected(url: str, *, connections: int = 4, **options: Any) -> AsyncIterator[PostgresJournal]:
-    kwargs = {"autocommit": True}
-    async with AsyncConnectionPool(url, min_size=1, max_size=connections, kwargs=kwargs, open=False) as pool:
-        yield PostgresJournal(pool, **options)
 
 
 @pytest.fixture
@@ -128,128 +113,6 @@ async def test_one_key_sent_by_many_at_once_takes_effect_once(postgres_url: str)
             assert len((await journal.load([day]))[day]) == 1
 
 
-async def test_a_lost_acknowledgement_is_unavailable_and_the_retry_finds_the_receipt(postgres_url: str) -> None:
-    (day,) = streams(1)
-    entry = writing((day, 0))
-    async with SeveredPostgres(postgres_url) as severed, connected(severed.url, connections=1) as journal:
-        await journal.append([writing((uuid4(), 0))])  # given
-        severed.swallow_next_answer()
-        with pytest.raises(JournalUnavailable):  # when
-            await journal.append([entry])
-        (outcome,) = (await journal.append([entry])).outcomes  # then
-        assert isinstance(outcome, Receipt)
-        assert outcome.answer == entry.answer
-        assert len((await journal.load([day]))[day]) == 1
-
-
-async def test_a_turn_whose_commit_is_not_acknowledged_is_found_by_its_receipt(postgres_url: str) -> None:
-    async def a_turn() -> None:
-        async with journal.turn() as turn:
-            await turn.append([entry])
-            severed.swallow_next_answer()
-
-    entry = writing((uuid4(), 0))
-    async with SeveredPostgres(postgres_url) as severed, connected(severed.url, connections=1) as journal:
-        with pytest.raises(JournalUnavailable):
-            await a_turn()
-        assert isinstance((await journal.append([entry])).outcomes[0], Receipt)
-
-
-async def test_a_backend_that_dies_while_it_waits_has_appended_nothing(
-    postgres_url: str, journal: PostgresJournal
-) -> None:
-    (day,) = streams(1)
-    async with await psycopg.AsyncConnection.connect(postgres_url) as holder:  # given
-        await holder.execute("LOCK TABLE journal_epoch IN EXCLUSIVE MODE")
-        appending = asyncio.create_task(journal.append([writing((day, 0))]))
-        await _until_someone_waits(postgres_url)
-        await holder.execute(                                                                    # when
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )  # fmt: skip
-        with pytest.raises(JournalUnavailable):  # then
-            await appending
-    assert (await journal.load([day]))[day] == []
-    assert isinstance((await journal.append([writing((day, 0))])).outcomes[0], Appended), "the pool has recovered"
-
-
-async def test_who_waits_too_long_for_the_lock_is_told_so(postgres_url: str) -> None:
-    async with (
-        connected(postgres_url, lock_timeout_s=0.1) as journal,
-        await psycopg.AsyncConnection.connect(postgres_url) as holder,
-    ):
-        await holder.execute("LOCK TABLE journal_epoch IN EXCLUSIVE MODE")
-        with pytest.raises(JournalUnavailable, match="lock timeout"):
-            await journal.append([writing((uuid4(), 0))])
-
-
-async def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(postgres_url: str) -> None:
-    async with (
-        connected(postgres_url, lock_timeout_s=60, answer_timeout_s=0.2) as journal,
-        await psycopg.AsyncConnection.connect(postgres_url) as holder,
-    ):
-        await holder.execute("LOCK TABLE journal_epoch IN EXCLUSIVE MODE")
-        with pytest.raises(JournalUnavailable):
-            await journal.append([writing((uuid4(), 0))])
-
-
-async def test_a_process_that_stops_in_its_turn_does_not_stop_the_others(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def fall_asleep(journal: PostgresJournal) -> None:
-        async with journal.turn() as turn:
-            await turn.append([entry])
-            await asyncio.sleep(1)
-
-    monkeypatch.setattr(postgres_journal, "_TURN_IDLE_TIMEOUT_MS", 200)
-    entry = writing((uuid4(), 0))
-    async with connected(postgres_url) as sleeper, connected(postgres_url) as other:
-        asleep = asyncio.create_task(fall_asleep(sleeper))
-        await asyncio.sleep(0.1)
-        assert isinstance((await other.append([writing((uuid4(), 0))])).outcomes[0], Appended)
-        with pytest.raises(JournalUnavailable):
-            await asleep
-        assert isinstance((await other.append([entry])).outcomes[0], Appended), "the sleeper's turn was rolled back"
-
-
-async def test_a_full_disk_is_unavailable_and_nothing_is_half_written(
-    journal: PostgresJournal, database: psycopg.Connection[Any]
-) -> None:
-    (day,) = streams(1)
-    entry = writing((day, 0))
-    database.execute(
-        "CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END$$"
-    )
-    database.execute("CREATE TRIGGER disk_full BEFORE INSERT ON receipts EXECUTE FUNCTION disk_is_full()")
-    try:
-        with pytest.raises(JournalUnavailable, match="No space left"):
-            await journal.append([entry])
-        assert (await journal.load([day]))[day] == []
-    finally:
-        database.execute("DROP TRIGGER disk_full ON receipts")
-    assert isinstance((await journal.append([entry])).outcomes[0], Appended)
-
-
-async def test_a_server_that_only_lets_read_is_unavailable(postgres_url: str) -> None:
-    read_only = make_conninfo(postgres_url, options="-c default_transaction_read_only=on")
-    async with connected(read_only) as journal:
-        with pytest.raises(JournalUnavailable, match="read-only"):
-            await journal.append([writing((uuid4(), 0))])
-
-
-async def test_no_server_at_all_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_journal, "CONNECTION_TIMEOUT_S", 0.3)
-    with TemporaryDirectory() as nothing_here:
-        pool: AsyncConnectionPool[Any] = AsyncConnectionPool(f"host={nothing_here} dbname=x", min_size=1, open=False)
-        await pool.open()
-        try:
-            with pytest.raises(JournalUnavailable):
-                await PostgresJournal(pool).load([uuid4()])
-        finally:
-            await pool.close()
-
-
 async def test_it_works_on_connections_that_are_not_in_autocommit_and_leaves_them_so(postgres_url: str) -> None:
     (day,) = streams(1)
     async with AsyncConnectionPool[Any](postgres_url, min_size=1, max_size=1, open=False) as pool:
@@ -300,28 +163,9 @@ def test_the_insert_function_that_loses_events_cannot_be_turned_on() -> None:
         JournalRecorder(unsafe)
 
 
-async def test_the_reader_says_when_its_connection_is_gone(postgres_url: str) -> None:
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        reader = PostgresJournalReader(connection)
-        with psycopg.connect(postgres_url, autocommit=True) as other:
-            other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
-        with pytest.raises(JournalUnavailable):
-            reader.head()
-
-
 async def test_a_listener_is_told_of_every_append(journal: PostgresJournal, postgres_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as listener:
         await listener.execute("LISTEN daybook_journal")
         await journal.append([writing((uuid4(), 0))])
         heard = [n.channel async for n in listener.notifies(timeout=5, stop_after=1)]
     assert heard == ["daybook_journal"]
-
-
-async def _until_someone_waits(url: str) -> None:
-    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as watcher:
-        for _ in range(200):
-            if (await watcher.execute(waiting)).rowcount:
-                return
-            await asyncio.sleep(0.02)
-    raise AssertionError("no one came to wait for the lock")
