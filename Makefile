@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PORT ?= 8000
 DATA_DIR ?=
+# What `make real` replays.
+DATA ?= ../shared/data/vitoria-appointments.csv.gz
 # Two workers: each has its own PostgreSQL, Valkey and broker.
 WORKERS ?= 2
 
@@ -43,7 +45,7 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 real: $(STAMP)
-	@exec $(BIN)/daybook real
+	@exec $(BIN)/daybook real --data '$(DATA)' $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
 
 test-kafka: $(STAMP)
 	@exec env DAYBOOK_TEST_BROKER=apache $(BIN)/python -m pytest -m kafka

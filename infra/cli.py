@@ -129,13 +129,16 @@ def verify(*, as_json: Json = False) -> None:
 @app.command()
 def real(
     *,
+    data: Annotated[Path, typer.Option(help="The rows, CSV, gzipped.")] = Path(
+        "../shared/data/vitoria-appointments.csv.gz"
+    ),
     data_dir: DataDir = None,
     limit: Annotated[int | None, typer.Option(help="Only so many rows.", min=1)] = None,
 ) -> None:
     """Replay 39,596 real appointments through the HTTP API of a fresh stack."""
     from infra.processes.real import run
 
-    _end(run(data_dir=data_dir, limit=limit))
+    _end(run(data=data, data_dir=data_dir, limit=limit))
 
 
 def _end(code: int) -> None:

@@ -76,7 +76,7 @@ def seed(url: str) -> Clinic:
         customer_ids={"Maria Patient": registered["subject_id"], **_customers(owner)},
         logins={"owner": OWNER, "staff": DESK, "auditor": AUDITOR, "customer": PATIENT},
     )
-    _first_appointments(front_door.signed_in(DESK), clinic)
+    _first_appointments(owner.signed_in(DESK), clinic)
     return clinic
 
 
@@ -199,14 +199,14 @@ def run(url: str, *, as_json: bool) -> int:
 class _Client:
     """JSON over HTTP. A query carries the position of the last command, so it sees what was just done."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
-        self._url, self._token, self._position = url, token, "0"
+    def __init__(self, url: str, token: str | None = None, position: str = "0") -> None:
+        self._url, self._token, self._position = url, token, position
 
     def signed_in(self, email: str) -> "_Client":
         form = urllib.parse.urlencode({"grant_type": "password", "username": email, "password": PASSWORD})
         content = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = self._call("POST", "/v1/auth/token", form.encode(), content)
-        return _Client(self._url, answer["access_token"])
+        return _Client(self._url, answer["access_token"], self._position)
 
     def post(self, path: str, body: Mapping[str, Any], *, key: str) -> dict[str, Any]:
         # Keys are ASCII; the names in ours are not.

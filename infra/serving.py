@@ -1,9 +1,8 @@
 """What ``daybook serve`` is made of: pools, ports, and what runs beside the requests."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +32,7 @@ from api.stream import Sockets
 from api.stream_session import Node
 from api.topics import TopicGate
 from api.verified_tokens import VerifiedTokens
+from application.clock import Clock
 from application.masks import Masks
 from application.sign_in import Door
 from application.slots import Sources
@@ -62,12 +62,15 @@ class Served:
     """The app, and what has to run as long as it does."""
 
     app: FastAPI
-    beside: Sequence[Callable[[], Awaitable[None]]]
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]]
 
 
 @asynccontextmanager
 async def composed(settings: Settings) -> AsyncIterator[Served]:
-    """Everything open, and closed at the end. Raises ``SettingsError``, ``NotMigrated``, ``psycopg.OperationalError``."""
+    """Everything open, and closed at the end.
+
+    Raises ``SettingsError``, ``NotMigrated``, ``psycopg.OperationalError`` (a pool that cannot connect among them).
+    """
     redis_url = needed(settings.redis_url, "redis_url")
     kafka_bootstrap = needed(settings.kafka_bootstrap, "kafka_bootstrap")
     digest_secret = needed(settings.digest_secret, "digest_secret").get_secret_value().encode()
@@ -113,7 +116,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
         sockets = Sockets(Node(verified.bearer, TopicGate(journal), feed, broadcaster))
         metrics = _metrics(writer, fence, broadcaster, sockets)
-        health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.reads, NAMES, partitions))
+        health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.reads, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
         progress = ProgressListener(settings.database_url, NAMES)
         yield Served(app, (writer.run, sockets.run, lambda: progress.run(fence)))
@@ -180,12 +183,14 @@ def _metrics(writer: Writer, fence: Fence, broadcaster: Broadcaster, sockets: So
     return metrics
 
 
-def _health(journal: Pool, probe: redis.asyncio.Redis, kafka_bootstrap: str, lag: ProjectionLag) -> Health:
+def _health(
+    journal: Pool, probe: redis.asyncio.Redis, kafka_bootstrap: str, lag: ProjectionLag, clock: Clock
+) -> Health:
     return Health(
         (
             Part("postgres", lambda: probes.ask_postgres(journal), effect="nothing can be decided", required=True),
             Part("redis", lambda: probes.ask_redis(probe), effect="slots are slower; sockets are late by seconds"),
             Part("kafka", lambda: probes.ask_kafka(kafka_bootstrap), effect="read models are late by a second or two"),
-            projections_part(lag.measure, lambda: datetime.now(UTC)),
+            projections_part(lag.measure, clock.now),
         )
     )

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import IO, TextIO
@@ -135,8 +135,12 @@ class Supervisor:
         label = name.ljust(self._width)
         if self._colours:
             label = f"\x1b[{colour}m{label}\x1b[0m"
+        self.show([f"{label} │ {line}"])
+
+    def show(self, lines: Iterable[str]) -> None:
+        """Lines that stay together, with nothing in front: to be read, or pasted elsewhere."""
         with self._writing:
-            self._output.write(f"{label} │ {line}\n")
+            self._output.writelines(f"{line}\n" for line in lines)
             self._output.flush()
 
     def _spawn(self, program: Program, colour: str) -> tuple[Process, Thread]:

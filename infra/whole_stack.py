@@ -5,7 +5,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infra import development
 from infra.embedded import EmbeddedServers
@@ -54,7 +54,7 @@ def start_everything(
     from infra.processes.migrate import migrate
 
     supervisor.say("migrate", migrate(settings.database_url))
-    fake = _ours("fake-provider", "--port", str(outbox_port))
+    fake = replace(_ours("fake-provider", "--port", str(outbox_port)), name="outbox")
     supervisor.start(fake, lambda: listens(outbox_port), tier=PROCESSES)
     for verb in PROCESSES_OF_OURS:
         supervisor.start(_ours(verb), tier=PROCESSES)

@@ -55,8 +55,7 @@ def _welcome(supervisor: Supervisor, stack: WholeStack) -> None:
         # The stack runs all the same: whoever looks at why must find it running.
         supervisor.say("daybook", f"the demonstration clinic could not be set up: {failed}")
         return
-    for line in banner(clinic, outbox_url=stack.outbox_url):
-        supervisor.say("daybook", line)
+    supervisor.show(banner(clinic, outbox_url=stack.outbox_url))
 
 
 @contextmanager

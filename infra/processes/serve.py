@@ -39,15 +39,10 @@ async def _serve(settings: Settings) -> None:
         signal.signal(number, lambda *_: None)
     async with composed(settings) as served, asyncio.TaskGroup() as group:
         # A task that fails takes the server with it: half a process would answer, and wrongly.
-        beside = [group.create_task(_forever(work)) for work in served.beside]
+        beside = [group.create_task(work()) for work in served.beside]
         await uvicorn.Server(_config(served.app, settings)).serve()
         for task in beside:
             task.cancel()
-
-
-async def _forever(work: object) -> None:
-    assert callable(work)
-    await work()
 
 
 def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
