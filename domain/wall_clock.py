@@ -32,14 +32,20 @@ def local_day(day: date, zone: ZoneInfo) -> Interval | None:
 
 
 def local_days(interval: Interval, zone: ZoneInfo) -> Iterator[tuple[date, Interval]]:
-    """The local dates that ``interval`` touches, each with the part of it that lies on that date."""
+    """The local dates that ``interval`` touches, each with the part of it that lies on that date.
+
+    Where the clock goes back over midnight (St. John's until 2011: from 00:01 to 23:01), the evening that is repeated
+    comes after the midnight that began the next date, and lies on that one.
+    """
     day = interval.start.astimezone(zone).date()
     last = (interval.end - timedelta(microseconds=1)).astimezone(zone).date()
-    while day <= last:
+    reached = interval.start
+    while day <= last or (reached < interval.end and day == last + A_DAY):
         whole = local_day(day, zone)
         part = interval.clipped_to(whole) if whole else None
         if part:
             yield day, part
+            reached = part.end
         day += A_DAY
 
 

@@ -65,3 +65,15 @@ def test_the_parts_of_an_interval_by_local_date_add_up_to_it(zone: ZoneInfo, sta
     assert all(one.end == other.start for one, other in itertools.pairwise(parts))
     for day, part in local_days(whole, zone):
         assert part.start.astimezone(zone).date() == day
+
+
+def test_an_evening_that_is_repeated_after_midnight_is_on_the_next_date() -> None:
+    st_johns = ZoneInfo("America/St_Johns")
+    midnight = datetime(2010, 11, 7, 2, 30, tzinfo=UTC)  # at 00:01 it became 23:01 again
+    repeated = Interval(midnight + timedelta(minutes=10), midnight + timedelta(minutes=40))
+    assert list(local_days(repeated, st_johns)) == [(date(2010, 11, 7), repeated)]
+    around = Interval(midnight - timedelta(hours=1), midnight + timedelta(minutes=40))
+    assert [part for _, part in local_days(around, st_johns)] == [
+        Interval(around.start, midnight),
+        Interval(midnight, around.end),
+    ]
