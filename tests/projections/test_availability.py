@@ -10,12 +10,14 @@ from hypothesis import given
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.memory_masks import MemoryMasks
+from application import booking
 from application.journal import Recorded
 from application.masks import Block, BlockKey, Masks
 from application.slots import Found, Sources, find_slots
 from domain.appointment import Appointment, Status
 from domain.availability import BLOCK_MIN
 from domain.bit_planes import packed
+from domain.service import Requirement
 from projections.availability import Availability
 from projections.availability_queries import AvailabilityQueries
 from projections.changes import since
@@ -99,6 +101,47 @@ def own(clinic: Clinic) -> set[UUID]:
     return {clinic.desk.organization_id}
 
 
+def test_claims_over_midnights_and_blocks_add_up_and_what_is_given_back_leaves_nothing(postgres_url: str) -> None:
+    (clinic, _), journal = journal_of([])
+    desk = clinic.desk
+    car = desk.resource("car", capacity=3, time_zone="America/Sao_Paulo")
+    rental = desk.service(Requirement(resource_id=car, quantity=1), duration_min=30 * 60, buffer_before_min=7)
+    two = desk.service(Requirement(resource_id=car, quantity=2), duration_min=30 * 60, slot_step_min=1)
+    # The desk's Monday is the fifth day of a block of eight: from Thursday noon on the claims lie in two.
+    first = desk.booked(rental, desk.now + 84 * HOUR)
+    second = desk.booked(two, desk.now + 85 * HOUR)
+    journal = continued(clinic, journal)
+    blocks = projected(postgres_url, journal)
+    assert len([key for key in blocks if key.resource_id == car]) == 2
+    assert blocks == {key: packed(planes, BLOCK_MIN) for key, planes in claimed([desk]).items()}
+
+    desk.do(booking.reschedule, booking.Reschedule(appointment_id=second.id, start=second.visit.start + HOUR))
+    journal = continued(clinic, journal)
+    blocks = projected(postgres_url, journal)
+    assert blocks == {key: packed(planes, BLOCK_MIN) for key, planes in claimed([desk]).items()}
+
+    for visit in (first, second):
+        desk.do(booking.cancel, booking.Cancel(appointment_id=visit.id))
+    assert set(projected(postgres_url, continued(clinic, journal)).values()) == {b""}
+
+
+def projected(url: str, journal: list[Recorded]) -> dict[BlockKey, bytes]:
+    deliver(url, Availability(PARTITIONS), journal, [])
+    return {key: block.planes for key, block in blocks_in(url).items()}
+
+
+def continued(clinic: Clinic, journal: list[Recorded]) -> list[Recorded]:
+    """The journal with what the clinic's desk has done since."""
+    journal = [*journal]
+    known = sum(recorded.provenance.organization_id in own(clinic) for recorded in journal)
+    for stream_id, fact in clinic.desk.facts[known:]:
+        last = journal[-1]
+        version = 1 + sum(recorded.stream_id == stream_id for recorded in journal)
+        provenance = replace(last.provenance, organization_id=clinic.desk.organization_id)
+        journal.append(Recorded(last.position + 1, stream_id, version, fact, provenance))
+    return journal
+
+
 # ── What is told to sockets ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -153,16 +196,10 @@ def test_a_closure_and_new_hours_are_told(postgres_url: str) -> None:
 
 def test_a_new_room_is_told_to_the_service_that_takes_rooms_and_a_new_car_is_not(postgres_url: str) -> None:
     (clinic, _), journal = journal_of([])
-    journal = list(journal)
+    begin = journal[-1].position
     for kind in ("room", "car"):
         clinic.desk.resource(kind)
-    known = sum(recorded.provenance.organization_id in own(clinic) for recorded in journal)
-    begin = journal[-1].position
-    for stream_id, fact in clinic.desk.facts[known:]:
-        last = journal[-1]
-        version = 1 + sum(recorded.stream_id == stream_id for recorded in journal)
-        provenance = replace(last.provenance, organization_id=clinic.desk.organization_id)
-        journal.append(Recorded(last.position + 1, stream_id, version, fact, provenance))
+    journal = continued(clinic, journal)
     assert told(postgres_url, clinic, journal, begin) == [(None, None)]
 
 
