@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import uuid5
@@ -51,16 +51,18 @@ def practitioners_needed(rows: Sequence[Row]) -> dict[str, int]:
     return {clinic: math.ceil(count / VISITS_A_DAY) for clinic, count in sorted(busiest.items())}
 
 
-async def set_up(client: Client, rows: Sequence[Row]) -> Mapping[str, Clinic]:
-    """Sign up every clinic of the rows, one after another."""
+async def set_up(client: Client, rows: Sequence[Row], tell: Callable[[int, int], None]) -> Mapping[str, Clinic]:
+    """Sign up every clinic of the rows, one after another; ``tell`` hears how many are done, and of how many."""
     reminded: dict[str, set[int]] = defaultdict(set)
     for row in rows:
         if row.reminded:
             reminded[row.clinic].add(row.patient_id)
-    return {
-        name: await _set_up(client, name, practitioners, frozenset(reminded[name]))
-        for name, practitioners in practitioners_needed(rows).items()
-    }
+    clinics: dict[str, Clinic] = {}
+    needed = practitioners_needed(rows)
+    for name, practitioners in needed.items():
+        clinics[name] = await _set_up(client, name, practitioners, frozenset(reminded[name]))
+        tell(len(clinics), len(needed))
+    return clinics
 
 
 async def _set_up(client: Client, name: str, practitioners: int, reminded: frozenset[int]) -> Clinic:
