@@ -175,11 +175,14 @@ class Dispatcher:
             if not person or not to:
                 self._skip(taken, delivery, "unreachable")  # erased, or the address was removed
                 continue
-            about = occasion(delivery, streams[delivery.notice.appointment_id], states, people)
-            content = self.renderer.render(delivery.notice.template, delivery.channel, person.locale, about)
-            ready.append(
-                (delivery, Message(delivery_id=delivery.id, to=to, content=content, reference=about.reference))
-            )
+            try:
+                about = occasion(delivery, streams[delivery.notice.appointment_id], states, people)
+                content = self.renderer.render(delivery.notice.template, delivery.channel, person.locale, about)
+            except Exception as unwritable:  # noqa: BLE001  one that cannot be written must not hold up the others
+                self._skip(taken, delivery, f"unwritable_{type(unwritable).__name__}")
+                continue
+            message = Message(delivery_id=delivery.id, to=to, content=content, reference=about.reference)
+            ready.append((delivery, message))
         return ready
 
     def _skip(self, taken: Taking, delivery: Delivery, reason: str) -> None:

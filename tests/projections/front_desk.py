@@ -1,4 +1,4 @@
-"""A front desk on a real database: its facts go into the journal, a follower fills the ledger, a notifier works it off."""
+"""A front desk on a real database: its facts go into the journal, and a notifier works off what they cause."""
 
 import asyncio
 import time
@@ -75,6 +75,11 @@ class FrontDesk:
     def books(self, customer_id: UUID, hours_later: int = 0, **wish: Any) -> Appointment:
         start = NINE + hours_later * HOUR
         return self.desk.booked(self.service, start, customer_id=customer_id, resource_ids=(self.room,), **wish)
+
+    def books_ahead(self, customer_id: UUID, **wish: Any) -> Appointment:
+        """For noon of the day after tomorrow, by the desk's clock."""
+        noon = (self.desk.now + timedelta(days=2)).replace(hour=12, minute=0, second=0, microsecond=0)
+        return self.desk.booked(self.service, noon, customer_id=customer_id, resource_ids=(self.room,), **wish)
 
     def cancels(self, visit: Appointment) -> None:
         self.desk.do(booking.cancel, booking.Cancel(appointment_id=visit.id))
