@@ -43,7 +43,7 @@ class SignedTokens:
             "person": str(actor.subject_id),
             "role": actor.role.value,
             "iat": now,
-            "exp": now + LIFETIME_S,
+            "exp": now + self.lifetime_s,
             "jti": secrets.token_urlsafe(12),
         }
         return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers={"typ": TYPE, "kid": self._key_id})

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
     Strict,
     StringConstraints,
     WithJsonSchema,
@@ -154,7 +155,7 @@ Instant = Annotated[datetime, BeforeValidator(_instant), _schema(format="date-ti
 Day = Annotated[date, BeforeValidator(_day), _schema(format="date")]
 DayOrInstant = Annotated[
     date,
-    BeforeValidator(_day_or_instant),
+    PlainValidator(_day_or_instant),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}),
 ]
 """A ``datetime`` (which is a ``date``) if it was given as one."""

@@ -1,0 +1,21 @@
+"""One API for each test module, and a house in it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.embedded import EmbeddedStack
+from tests.api.house import House, opened_house
+from tests.api.running_api import RunningApi, running_api
+
+
+@pytest.fixture(scope="module")
+def api(servers: EmbeddedStack, postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
+    with running_api(servers, postgres_url, tmp_path_factory.mktemp("api")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def house(api: RunningApi) -> House:
+    """Shared by the module: tests book starts of their own."""
+    return opened_house(api)

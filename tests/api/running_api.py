@@ -1,0 +1,140 @@
+"""The API over real servers, with its read models kept beside it: only Kafka is left out, the journal is followed."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import uvicorn
+from fastapi import FastAPI
+
+from adapters.clock import ReplayClock
+from adapters.journal_reader import PostgresJournalReader
+from application.feed import Delivery
+from infra.composition import connecting
+from infra.embedded import EmbeddedStack
+from infra.read_models import read_models
+from infra.serving import composed
+from infra.settings import Settings, load_settings
+from projections.deliveries import Deliveries
+from projections.following import Follower
+
+PARTITIONS = 2
+KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+NINE = MONDAY + timedelta(hours=9)
+HASTE = 50
+"""How much faster the follower's clock runs: it looks at the journal every 20 ms, not every second."""
+
+
+class SilentFeed:
+    """A broker that brings nothing: the follower reads the journal."""
+
+    def poll(self, timeout_s: float) -> Sequence[Delivery]:  # noqa: ARG002
+        time.sleep(0.005)
+        return ()
+
+    def partitions(self) -> frozenset[int]:
+        return frozenset(range(PARTITIONS))
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class RunningApi:
+    url: str
+    app: FastAPI
+    settings: Settings
+    clock: ReplayClock
+
+    def head(self) -> int:
+        """The journal's last position: nothing happened as long as it stays the same."""
+        with psycopg.connect(self.settings.database_url, autocommit=True) as connection:
+            return PostgresJournalReader(connection).head()
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.settings.database_url) as connection:
+            return connection.execute(statement).fetchall()  # type: ignore[arg-type]
+
+    def client(self, token: str | None = None) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+
+
+@contextmanager
+def running_api(servers: EmbeddedStack, database_url: str, directory: Path) -> Iterator[RunningApi]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        clock_file = directory / f"clock-{uuid4().hex}"
+        settings = load_settings(
+            environment="test",
+            database_url=database_url,
+            redis_url=servers.redis_url,
+            kafka_bootstrap=servers.kafka_bootstrap,
+            kafka_partitions=PARTITIONS,
+            public_url=f"http://127.0.0.1:{port}",
+            vault_key=KEY,
+            signing_key=KEY,
+            digest_secret="a secret of the tests",
+            replay_clock=clock_file,
+        )
+        with ReplayClock(clock_file, environment="test") as clock, _following(settings):
+            clock.set(MONDAY)
+            with _serving(settings, listening) as app:
+                yield RunningApi(f"http://127.0.0.1:{port}", app, settings, clock)
+
+
+@contextmanager
+def _following(settings: Settings) -> Iterator[None]:
+    connect = connecting(settings, "follower of the tests")
+    reading = connect()
+    reading.autocommit = True
+    sinks = [*read_models((), PARTITIONS), Deliveries()]
+    follower = Follower(
+        sinks,
+        SilentFeed(),
+        PostgresJournalReader(reading),
+        connect=connect,
+        partitions=PARTITIONS,
+        monotonic=lambda: time.monotonic() * HASTE,
+    )
+    thread = threading.Thread(target=follower.run)
+    thread.start()
+    yield
+    follower.stop()
+    thread.join()
+
+
+@contextmanager
+def _serving(settings: Settings, listening: socket.socket) -> Iterator[FastAPI]:
+    """The very composition of ``daybook serve``, in a thread."""
+    apps: list[FastAPI] = []
+    servers: list[uvicorn.Server] = []
+    started = threading.Event()
+
+    async def serve() -> None:
+        async with composed(settings) as served, asyncio.TaskGroup() as group:
+            beside = [group.create_task(work()) for work in served.beside]
+            server = uvicorn.Server(uvicorn.Config(served.app, log_level="warning", lifespan="off"))
+            apps.append(served.app)
+            servers.append(server)
+            started.set()
+            await server.serve(sockets=[listening])
+            for task in beside:
+                task.cancel()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    assert started.wait(30)
+    yield apps[0]
+    servers[0].should_exit = True
+    thread.join()
