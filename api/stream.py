@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -129,13 +130,12 @@ class Sockets:
 
 async def _close(websocket: WebSocket, closed: Closed) -> None:
     try:
-        # Behind what the client has not read yet; it learns the code if it reads again.
+        # Behind what the client has not read yet; it learns the code if it reads again. Or it went first.
         async with asyncio.timeout(LINGER_S):
-            await websocket.close(closed.code, closed.reason)
+            with suppress(WebSocketDisconnect):
+                await websocket.close(closed.code, closed.reason)
     except TimeoutError:
         _log.info("stream.abandoned", code=closed.code)
-    except WebSocketDisconnect:
-        pass  # it went first
 
 
 @router.websocket("/v1/stream")

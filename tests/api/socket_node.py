@@ -4,8 +4,8 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from adapters.memory_journal import MemoryJournal
-from adapters.redis_fanout import RedisHintSource
+from adapters.redis_fanout import RedisHints, RedisHintSource
 from api import stream
 from api.broadcaster import Broadcaster
 from api.stream import Sockets
@@ -112,6 +112,32 @@ class Projector:
 
     def close(self) -> None:
         self._connection.close()
+
+
+class Positions:
+    """New positions, not all adjacent: other organizations' facts lie between."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def __call__(self, count: int) -> list[int]:
+        drawn = []
+        for number in range(count):
+            self._last += 1 + number % 3
+            drawn.append(self._last)
+        return drawn
+
+
+@contextmanager
+def projecting(postgres_url: str, valkey_url: str) -> Iterator[Projector]:
+    """A projector that announces what it writes; the tables of all three read models exist."""
+    hints = RedisHints(valkey_url)
+    for other in (CustomerCalendars, Availability):
+        Projector(postgres_url, hints, sink=other).close()
+    projector = Projector(postgres_url, hints)
+    yield projector
+    projector.close()
+    hints.close()
 
 
 @dataclass

