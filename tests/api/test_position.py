@@ -63,9 +63,7 @@ def test_what_was_applied_before_the_node_started_is_known_to_it(postgres_url: s
     asyncio.run(scenario())
 
 
-def test_a_reader_waits_for_the_commit_and_goes_on_within_milliseconds_of_it(
-    postgres_url: str, projector: Projector
-) -> None:
+def test_a_reader_waits_for_the_commit_and_goes_on_at_once(postgres_url: str, projector: Projector) -> None:
     async def scenario() -> float:
         async with listening(postgres_url) as fence:
             wanted = position()
@@ -79,7 +77,7 @@ def test_a_reader_waits_for_the_commit_and_goes_on_within_milliseconds_of_it(
             assert not await fence.reached(SINK, ELSEWHERE, wanted, timeout_s=0)
             return time.perf_counter() - committed
 
-    assert asyncio.run(scenario()) < 0.25
+    assert asyncio.run(scenario()) < 1.0  # a lost wake-up would cost two seconds
 
 
 def test_what_was_rolled_back_opens_nothing(postgres_url: str, projector: Projector) -> None:
