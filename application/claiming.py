@@ -6,12 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from application.decision import View
-from domain.allocation import Allocation, allocate, pages_touched
+from domain.allocation import Allocation, allocate, assigned, pages_touched
 from domain.appointment import Appointment
 from domain.fact import Fact
 from domain.organization import Directory, directory_id
 from domain.permissions import Actor
-from domain.refusals import InvalidValue, ResourceNotSuitable
 from domain.resource import Resource
 from domain.resource_day import ResourceDay, release
 from domain.service import Requirement, Service
@@ -22,15 +21,11 @@ def suitable_resources(
 ) -> list[list[Resource]]:
     """For each requirement the resources that could meet it, those asked for (or had before) first or alone."""
     candidates = [_candidates(view, requirement, actor) for requirement in service.terms.requirements]
-    _ensure_suitable(service, candidates, wanted_ids)
-    if wanted_ids:
-        wanted = set(wanted_ids)
-        # A requirement that none of the wished-for resources suits stays open to all that do.
-        return [[r for r in ones if r.id in wanted] or ones for ones in candidates]
+    suitable = assigned(service, candidates, wanted_ids, lambda resource: resource.id)
     if moved is not None:
         present = {allotment.resource_id for allotment in moved.allotments}
-        return [sorted(ones, key=lambda r: r.id not in present) for ones in candidates]
-    return candidates
+        return [sorted(ones, key=lambda r: r.id not in present) for ones in suitable]
+    return suitable
 
 
 def allocate_from(
@@ -56,15 +51,6 @@ def _candidates(view: View, requirement: Requirement, actor: Actor) -> list[Reso
     directory = view.get(Directory, directory_id(actor.organization_id))
     resource_ids = directory.of_kind(requirement.kind) if directory else ()
     return [resource for resource in view.get_all(Resource, resource_ids) if resource is not None]
-
-
-def _ensure_suitable(service: Service, candidates: Sequence[Sequence[Resource]], wanted_ids: Sequence[UUID]) -> None:
-    suitable = {resource.id for ones in candidates for resource in ones}
-    for resource_id in wanted_ids:
-        if resource_id not in suitable:
-            raise ResourceNotSuitable(resource_id, service.id)
-    if len(set(wanted_ids)) > len(candidates):
-        raise InvalidValue("resource_ids", f"at most {len(candidates)}, one for each requirement")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Which slots are free: what the read model knows, asked of the arithmetic in ``domain.availability``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from application.clock import Clock
 from application.masks import Masks
+from domain.allocation import assigned
 from domain.availability import BLOCK_MIN, Candidate, offered, window_of
 from domain.bit_planes import joined_up
 from domain.interval import Interval
@@ -93,9 +94,7 @@ async def find_slots(
         raise InvalidValue("end", f"at most {WINDOW_MAX.days} days after start")
     offer = await _offer(sources, organization_id, service_id)
     wanted = (resource_id,) if resource_id else ()
-    for unsuitable in set(wanted) - {one.resource.id for ones in offer.candidates for one in ones}:
-        raise ResourceNotSuitable(unsuitable, service_id)
-    candidates = narrowed(offer.candidates, wanted)
+    candidates = assigned(offer.service, offer.candidates, wanted, _id_of)
     slots = await _free(sources, offer.service, candidates, start, end, limit or SLOTS_MAX)
     return Found(slots, offer.position)
 
@@ -121,7 +120,7 @@ async def alternatives(
     # Of what was too soon, or long past, the fortnight is counted from the earliest start that there is.
     after = max(refused + timedelta.resolution, now + timedelta(minutes=service.terms.min_notice_min))
     found: list[Slot] = []
-    for candidates in (narrowed(offer.candidates, resource_ids), offer.candidates):
+    for candidates in (_wished_for(offer, resource_ids), _wished_for(offer, ())):
         for within in ALTERNATIVES_LOOKED_FOR_WITHIN:
             known = {slot.start for slot in found}
             wanted = ALTERNATIVES - len(found)
@@ -140,10 +139,16 @@ async def time_zone_of(sources: Sources, organization_id: UUID, service_id: UUID
     return next((one.resource.time_zone for ones in offer.candidates for one in ones), "UTC")
 
 
-def narrowed(candidates: Candidates, wanted_ids: Iterable[UUID]) -> Candidates:
-    """What is left where a booking asks for resources: a requirement that none of them suits stays open to all."""
-    wanted = set(wanted_ids)
-    return [[one for one in ones if one.resource.id in wanted] or ones for ones in candidates]
+def _wished_for(offer: Offer, wanted_ids: Sequence[UUID]) -> Candidates:
+    """Those who were asked for where they suit; else all."""
+    try:
+        return assigned(offer.service, offer.candidates, wanted_ids, _id_of)
+    except ResourceNotSuitable:
+        return assigned(offer.service, offer.candidates, (), _id_of)
+
+
+def _id_of(one: OpenDays) -> UUID:
+    return one.resource.id
 
 
 async def _offer(sources: Sources, organization_id: UUID, service_id: UUID) -> Offer:

@@ -1,18 +1,27 @@
 """Which resources a visit takes: for each requirement the first that is open and free."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from domain.appointment import Allotment
 from domain.interval import Interval
-from domain.refusals import NothingOffersThis, OutsideWorkingHours, Refusal, ResourceClosed, SlotTaken
+from domain.refusals import (
+    NothingOffersThis,
+    OutsideWorkingHours,
+    Refusal,
+    ResourceClosed,
+    ResourceNotSuitable,
+    SlotTaken,
+)
 from domain.resource import Resource
 from domain.resource_day import Claim, ResourceDay, SlotClaimed, claim, page_id
 from domain.service import Requirement, Service
 from domain.wall_clock import local_days
+
+T = TypeVar("T")
 
 
 class Pages(Protocol):
@@ -36,6 +45,41 @@ class Allocation:
 def pages_touched(resource: Resource, wanted: Interval) -> list[tuple[UUID, date, Interval]]:
     """The diary pages that ``wanted`` lies on: stream id, local date, and the part of it on that date."""
     return [(page_id(resource.id, day), day, part) for day, part in local_days(wanted, resource.zone)]
+
+
+def assigned(
+    service: Service, candidates: Sequence[Sequence[T]], wanted_ids: Sequence[UUID], id_of: Callable[[T], UUID]
+) -> list[list[T]]:
+    """Who may serve which requirement. What is named, by a requirement or by the client, serves there and nowhere else.
+
+    ``candidates``: for each requirement, in order, all that suit it. A requirement for which the client names
+    nobody stays open to all others. Raises ``ResourceNotSuitable`` for a resource that is of no use.
+    """
+    places: dict[UUID, int] = {}
+    for place, requirement in enumerate(service.terms.requirements):
+        if requirement.resource_id is not None:
+            places[requirement.resource_id] = place
+    suits = {
+        wanted: [place for place, ones in enumerate(candidates) if any(id_of(one) == wanted for one in ones)]
+        for wanted in wanted_ids
+    }
+    # Who has the fewest places to choose from chooses first.
+    for wanted in sorted(suits, key=lambda resource_id: len(suits[resource_id])):
+        if wanted in places:
+            continue
+        free = [place for place in suits[wanted] if place not in places.values()]
+        if not free:
+            raise ResourceNotSuitable(wanted, service.id)
+        places[wanted] = free[0]
+    return [
+        [one for one in ones if places.get(id_of(one), place) == place and _nobody_else(places, place, id_of(one))]
+        for place, ones in enumerate(candidates)
+    ]
+
+
+def _nobody_else(places: Mapping[UUID, int], place: int, resource_id: UUID) -> bool:
+    """Whether the place is not kept for another."""
+    return place not in places.values() or places.get(resource_id) == place
 
 
 def allocate(

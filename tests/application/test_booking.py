@@ -113,6 +113,28 @@ def test_a_resource_that_the_service_has_no_use_for_is_refused() -> None:
         desk.booked(service, resource_ids=(car,))
 
 
+def test_one_wish_leaves_the_other_requirement_of_its_kind_open() -> None:
+    desk = Desk()
+    first, second = desk.resource(), desk.resource()
+    service = desk.service(Requirement(kind="room"), Requirement(kind="room"))
+    visit = desk.booked(service, resource_ids=(second,))
+    assert {allotment.resource_id for allotment in visit.allotments} == {first, second}
+
+
+def test_what_a_requirement_names_is_not_taken_by_another() -> None:
+    desk = Desk()
+    first, second = desk.resource(), desk.resource()
+    service = desk.service(Requirement(kind="room"), Requirement(resource_id=first))
+    assert [a.resource_id for a in desk.booked(service).allotments] == [second, first]
+
+
+def test_more_wishes_than_requirements_are_refused() -> None:
+    desk = Desk()
+    rooms, service = (desk.resource(), desk.resource()), desk.service()
+    with pytest.raises(ResourceNotSuitable):
+        desk.booked(service, resource_ids=rooms)
+
+
 def test_a_service_that_no_resource_serves_says_so() -> None:
     desk = Desk()
     service = desk.service(Requirement(kind="sauna"))
