@@ -15,6 +15,7 @@ from domain.appointment import Appointment
 from domain.fact import Fact
 from domain.permissions import Actor
 from domain.resource import Shift, Span
+from domain.resource_day import ResourceDay, page_id
 from domain.service import Requirement, Terms
 from domain.wall_clock import WEEKDAYS
 
@@ -76,6 +77,11 @@ class Desk:
         state = self.streams[appointment_id].state
         assert isinstance(state, Appointment)
         return state
+
+    def claims_on(self, resource_id: UUID) -> list[UUID]:
+        """The appointments that have a claim on a resource's diary page of the day of ``NINE``."""
+        page = self.streams[page_id(resource_id, NINE.date())].state
+        return [claim.appointment_id for claim in page.claims] if isinstance(page, ResourceDay) else []
 
     def customer(self) -> UUID:
         answer = self.do(register_customer, RegisterCustomer(customer_id=self.new_id()))

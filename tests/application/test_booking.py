@@ -1,34 +1,15 @@
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
 
 import pytest
 
 from application.booking import (
     Book,
-    Cancel,
-    CheckIn,
-    Confirm,
-    Lapse,
-    Reschedule,
     book,
-    cancel,
-    check_in,
-    confirm,
-    lapse,
-    reschedule,
 )
 from application.catalogue import CloseResource, close_resource
 from application.decision import View
-from domain.account import Role
 from domain.appointment import Status
-from domain.permissions import Actor
 from domain.refusals import (
-    CancelledTooLate,
-    Forbidden,
-    InvalidValue,
-    NotFound,
     NothingOffersThis,
     OffGrid,
     OutsideWorkingHours,
@@ -37,16 +18,10 @@ from domain.refusals import (
     SlotTaken,
     TooFarAhead,
     TooSoon,
-    VersionMismatch,
 )
-from domain.resource_day import ResourceDay, page_id
+from domain.resource_day import page_id
 from domain.service import Requirement
 from tests.desk import HOUR, MINUTE, MONDAY, NINE, OFFICE_HOURS, Desk
-
-
-def claims_on(desk: Desk, resource_id: UUID) -> list[UUID]:
-    page = desk.streams[page_id(resource_id, NINE.date())].state
-    return [claim.appointment_id for claim in page.claims] if isinstance(page, ResourceDay) else []
 
 
 def test_a_booking_claims_its_room() -> None:
@@ -54,7 +29,7 @@ def test_a_booking_claims_its_room() -> None:
     room, service = desk.resource(), desk.service()
     visit = desk.booked(service)
     assert visit.status is Status.BOOKED
-    assert claims_on(desk, room) == [visit.id]
+    assert desk.claims_on(room) == [visit.id]
 
 
 def test_a_second_booking_takes_the_next_room_and_a_third_is_refused() -> None:
@@ -76,7 +51,7 @@ def test_a_visit_that_needs_two_resources_takes_both_or_none() -> None:
     with pytest.raises(SlotTaken):
         desk.booked(service, customer_id=first.customer_id)
     assert len(desk.facts) == before
-    assert claims_on(desk, doctor) == []
+    assert desk.claims_on(doctor) == []
 
 
 def test_two_requirements_of_one_kind_take_two_resources() -> None:
@@ -184,143 +159,6 @@ def test_notice_horizon_grid_hours_and_closures_are_each_named() -> None:
     for start, refusal in expected.items():
         with pytest.raises(refusal):
             desk.booked(service, start)
-
-
-def test_a_held_slot_is_free_again_at_its_deadline_and_its_holder_learns_that() -> None:
-    desk = Desk(now=NINE - 2 * HOUR)
-    desk.resource()
-    service = desk.service()
-    held = desk.booked(service, hold_min=30)
-    with pytest.raises(SlotTaken):
-        desk.booked(service)
-    desk.now += 30 * MINUTE
-    desk.booked(service)
-    desk.do(lapse, Lapse(appointment_id=held.id), desk.clock)
-    assert desk.appointment(held.id).status is Status.CANCELLED
-
-
-def test_a_lapse_takes_nothing_from_those_who_came_after() -> None:
-    desk = Desk(now=NINE - 2 * HOUR)
-    room, service = desk.resource(), desk.service()
-    held = desk.booked(service, hold_min=30)
-    desk.now += 30 * MINUTE
-    after = desk.booked(service)
-    desk.do(lapse, Lapse(appointment_id=held.id), desk.clock)
-    assert claims_on(desk, room) == [after.id]
-
-
-def test_a_confirmed_hold_keeps_its_slot_for_good() -> None:
-    desk = Desk(now=NINE - 2 * HOUR)
-    desk.resource()
-    service = desk.service()
-    held = desk.booked(service, hold_min=30)
-    desk.do(confirm, Confirm(appointment_id=held.id))
-    desk.now += 45 * MINUTE
-    with pytest.raises(SlotTaken):
-        desk.booked(service)
-
-
-def test_a_cancelled_visit_gives_its_slot_back() -> None:
-    desk = Desk()
-    room, service = desk.resource(), desk.service()
-    visit = desk.booked(service)
-    desk.do(cancel, Cancel(appointment_id=visit.id))
-    assert claims_on(desk, room) == []
-    desk.booked(service)
-
-
-def test_a_visit_moves_by_half_its_length_in_its_own_room() -> None:
-    desk = Desk()
-    room, other, service = desk.resource(), desk.resource(), desk.service()
-    visit = desk.booked(service)
-    desk.do(reschedule, Reschedule(appointment_id=visit.id, start=NINE + 30 * MINUTE))
-    assert claims_on(desk, room) == [visit.id]
-    assert claims_on(desk, other) == []
-
-
-def test_a_visit_that_moves_to_another_day_leaves_its_page() -> None:
-    desk = Desk()
-    room, service = desk.resource(), desk.service()
-    visit = desk.booked(service)
-    desk.do(reschedule, Reschedule(appointment_id=visit.id, start=NINE + 24 * HOUR))
-    assert claims_on(desk, room) == []
-
-
-def test_a_refused_move_leaves_the_visit_where_it_was() -> None:
-    desk = Desk()
-    desk.resource()
-    service = desk.service()
-    visit, _ = desk.booked(service), desk.booked(service, NINE + HOUR)
-    with pytest.raises(SlotTaken):
-        desk.do(reschedule, Reschedule(appointment_id=visit.id, start=NINE + HOUR))
-    assert desk.appointment(visit.id).visit.start == NINE
-
-
-def test_a_change_of_what_the_client_has_not_seen_is_refused() -> None:
-    desk = Desk()
-    desk.resource()
-    visit = desk.booked(desk.service())
-    with pytest.raises(VersionMismatch) as refusal:
-        desk.do(cancel, Cancel(appointment_id=visit.id, if_version=2))
-    assert (refusal.value.expected, refusal.value.current) == (2, 1)
-
-
-@pytest.mark.parametrize("hold_min", [0, -5, 24 * 60 + 1])
-def test_a_hold_has_a_sensible_length(hold_min: int) -> None:
-    desk = Desk()
-    desk.resource()
-    with pytest.raises(InvalidValue):
-        desk.booked(desk.service(), hold_min=hold_min)
-
-
-def test_a_customer_books_and_cancels_only_for_himself() -> None:
-    desk = Desk()
-    desk.resource()
-    service, ana, rui = desk.service(), desk.customer(), desk.customer()
-    of_ana = desk.booked(service, customer_id=ana)
-    command = Book(appointment_id=desk.new_id(), service_id=service, customer_id=ana, start=NINE + HOUR)
-    with pytest.raises(Forbidden):
-        desk.do(book, command, desk.as_customer(rui))
-    with pytest.raises(NotFound):
-        desk.do(cancel, Cancel(appointment_id=of_ana.id), desk.as_customer(rui))
-    desk.do(cancel, Cancel(appointment_id=of_ana.id), desk.as_customer(ana))
-
-
-def test_the_notice_binds_customers_and_not_the_house() -> None:
-    desk = Desk(now=NINE - HOUR)
-    desk.resource()
-    ana = desk.customer()
-    visit = desk.booked(desk.service(cancellation_notice_min=120), customer_id=ana)
-    with pytest.raises(CancelledTooLate):
-        desk.do(cancel, Cancel(appointment_id=visit.id), desk.as_customer(ana))
-    desk.do(cancel, Cancel(appointment_id=visit.id))
-
-
-def test_a_customer_cannot_check_in_by_himself() -> None:
-    desk = Desk(now=NINE - HOUR)
-    desk.resource()
-    ana = desk.customer()
-    visit = desk.booked(desk.service(), customer_id=ana)
-    with pytest.raises(Forbidden):
-        desk.do(check_in, CheckIn(appointment_id=visit.id), desk.as_customer(ana))
-
-
-MOVES: list[Callable[[UUID], tuple[Any, Any]]] = [
-    lambda visit: (cancel, Cancel(appointment_id=visit)),
-    lambda visit: (reschedule, Reschedule(appointment_id=visit, start=NINE + HOUR)),
-    lambda visit: (check_in, CheckIn(appointment_id=visit)),
-]
-
-
-@pytest.mark.parametrize("move", MOVES)
-def test_what_belongs_to_another_organization_is_not_found(move: Callable[[UUID], tuple[Any, Any]]) -> None:
-    desk = Desk()
-    desk.resource()
-    visit = desk.booked(desk.service())
-    stranger = Actor(desk.new_id(), desk.new_id(), desk.new_id(), Role.OWNER)
-    use_case, command = move(visit.id)
-    with pytest.raises(NotFound):
-        desk.do(use_case, command, stranger)
 
 
 def test_a_decision_reads_only_the_pages_that_it_looks_at() -> None:
