@@ -58,7 +58,7 @@ class Dispatching:
                 failures = 0
                 if not busy:
                     self._stopping.wait(IDLE_S)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  told, and tried again
                 # Whatever was being sent is in doubt and will be looked into; the rest is still due.
                 failures += 1
                 delay_s = retry_delay_s(failures)
@@ -69,7 +69,7 @@ class Dispatching:
     def _drain(self) -> None:
         try:
             self.dispatcher.drain()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  told; what it was about is in doubt and will be looked into
             _log.exception("dispatching.drain_failed", error=type(error).__name__)
 
 

@@ -1,8 +1,11 @@
 """Push through the real SDK, over real HTTP, to the local fake; and a guard on the SDK's private names that we use."""
 
+import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,3 +103,22 @@ def test_the_private_names_of_the_sdk_that_we_use_are_still_there(push: Firebase
     assert service._fcm_url == f"{provider_url}/v1/projects/daybook-stand-in/messages:send"
     assert all(adapter.max_retries.total == 0 for adapter in service._client.session.adapters.values())
     assert hasattr(messaging.Message(topic="x"), "token")
+    assert hasattr(type(service._credential), "_is_regional_access_boundary_lookup_required")
+
+
+def test_a_stand_in_is_talked_to_and_nobody_else(
+    outbox: Outbox, push: FirebasePush, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: set[str] = set()
+    resolve = socket.getaddrinfo
+
+    def remember(host: str, *rest: Any, **options: Any) -> Any:
+        asked.add(host)
+        return resolve(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", remember)
+
+    push.send(message(Channel.PUSH, TOKEN))
+    time.sleep(0.2)  # the SDK asks elsewhere in the background
+
+    assert asked == {"127.0.0.1"}

@@ -1,6 +1,7 @@
 """Which facts give reason to write to a customer, and when there is none any more."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -40,7 +41,7 @@ class Diary:
         self.rooms = [self.desk.resource(time_zone="America/Sao_Paulo"), self.desk.resource()]
         self.service = self.desk.service()
 
-    def books(self, **wish: object) -> Appointment:
+    def books(self, **wish: Any) -> Appointment:
         return self.desk.booked(self.service, resource_ids=(self.rooms[0],), **wish)
 
     def stream(self, visit: Appointment) -> list[Recorded]:
@@ -57,9 +58,7 @@ class Diary:
         return [notice for recorded in self.stream(visit) if (notice := notice_of(recorded))]
 
     def moves(self, visit: Appointment, hours: int = 0, *, room: int = 0) -> None:
-        wish = booking.Reschedule(
-            appointment_id=visit.id, start=NINE + hours * HOUR, resource_ids=(self.rooms[room],)
-        )
+        wish = booking.Reschedule(appointment_id=visit.id, start=NINE + hours * HOUR, resource_ids=(self.rooms[room],))
         self.desk.do(booking.reschedule, wish)
 
     def cancels(self, visit: Appointment) -> None:

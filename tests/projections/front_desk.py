@@ -51,6 +51,7 @@ class FrontDesk:
         self.recorded: list[Recorded] = []
         self._versions: dict[UUID, int] = {}
         self._mapper = FactMapper()
+        self._ahead = 0
 
     def now(self) -> datetime:
         """The desk's time is the dispatcher's clock."""
@@ -77,8 +78,9 @@ class FrontDesk:
         return self.desk.booked(self.service, start, customer_id=customer_id, resource_ids=(self.room,), **wish)
 
     def books_ahead(self, customer_id: UUID, **wish: Any) -> Appointment:
-        """For noon of the day after tomorrow, by the desk's clock."""
-        noon = (self.desk.now + timedelta(days=2)).replace(hour=12, minute=0, second=0, microsecond=0)
+        """For the first noon after tomorrow that is free, by the desk's clock."""
+        self._ahead += 1
+        noon = (self.desk.now + timedelta(days=1 + self._ahead)).replace(hour=12, minute=0, second=0, microsecond=0)
         return self.desk.booked(self.service, noon, customer_id=customer_id, resource_ids=(self.room,), **wish)
 
     def cancels(self, visit: Appointment) -> None:

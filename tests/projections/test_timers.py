@@ -186,7 +186,9 @@ def test_several_timekeepers_share_the_timers_and_each_hold_lapses_once(front: F
     assert lapsed(front) == 60
 
 
-def test_a_timekeeper_that_dies_after_its_command_took_effect_leaves_a_timer_that_does_no_harm(front: FrontDesk) -> None:
+def test_a_timekeeper_that_dies_after_its_command_took_effect_leaves_a_timer_that_does_no_harm(
+    front: FrontDesk,
+) -> None:
     holds(front)
     front.follow(Timers())
     front.desk.now += HOLD
@@ -210,7 +212,7 @@ def test_a_busy_writer_puts_timers_off(front: FrontDesk) -> None:
     holds(front)
     front.follow(Timers())
 
-    async def busy(_use_case: UseCase[Any], _command: object, **_about: Any) -> Answer:
+    async def busy(use_case: UseCase[Any], command: object, **about: Any) -> Answer:
         raise Busy
 
     async def story(keeper: Keeper) -> None:
@@ -218,4 +220,3 @@ def test_a_busy_writer_puts_timers_off(front: FrontDesk) -> None:
 
     kept(front, story)
     assert len(timers(front)) == 1
-
