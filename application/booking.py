@@ -1,7 +1,7 @@
 """The life of an appointment: one function per business move, each ``(view, command, actor, now) -> Decision``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from domain.appointment import (
 from domain.fact import Fact
 from domain.permissions import Actor, ensure_may
 from domain.refusals import InvalidValue, NotFound
-from domain.resource_day import make_lasting
+from domain.resource_day import claim
 from domain.service import Service
 
 
@@ -113,7 +113,7 @@ def book(view: View, command: Book, actor: Actor, now: datetime) -> Decision:
         until=until,
         now=now,
     )
-    visit, claim = service.visit(command.start), service.claim(command.start)
+    visit, taken = service.visit(command.start), service.claim(command.start)
     begun: AppointmentHeld | AppointmentBooked
     if until is None:
         begun = AppointmentBooked(
@@ -122,7 +122,7 @@ def book(view: View, command: Book, actor: Actor, now: datetime) -> Decision:
             service_id=service.id,
             customer_id=command.customer_id,
             visit=visit,
-            claim=claim,
+            claim=taken,
             allotments=found.allotments,
         )
     else:
@@ -132,7 +132,7 @@ def book(view: View, command: Book, actor: Actor, now: datetime) -> Decision:
             service_id=service.id,
             customer_id=command.customer_id,
             visit=visit,
-            claim=claim,
+            claim=taken,
             allotments=found.allotments,
             until=until,
         )
@@ -143,8 +143,12 @@ def confirm(view: View, command: Confirm, actor: Actor, now: datetime) -> Decisi
     """The hold becomes a booking: its claims lose their deadline."""
     visit = _visit(view, command.appointment_id, actor, "appointment.confirm")
     happened = lifecycle.confirm(visit, now=now)
-    # The hold has kept everyone else out, so nothing needs to be asked again.
-    lasting = [(stream_id, make_lasting(page, visit.id)) for stream_id, page in claimed_pages(view, visit, actor)]
+    # The hold has kept everyone else out by this process's clock. By another's, a second ahead, it may have lapsed
+    # and the slot been given away; so it is claimed again like any other.
+    lasting = [
+        (stream_id, claim(page, replace(held, until=None), capacity=capacity, now=now))
+        for stream_id, page, held, capacity in claimed_pages(view, visit, actor)
+    ]
     return _decision(view, visit, visit.id, happened, lasting)
 
 

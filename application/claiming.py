@@ -12,7 +12,7 @@ from domain.fact import Fact
 from domain.organization import Directory, directory_id
 from domain.permissions import Actor
 from domain.resource import Resource
-from domain.resource_day import ResourceDay, release
+from domain.resource_day import Claim, ResourceDay, release
 from domain.service import Requirement, Service
 
 
@@ -64,12 +64,16 @@ class _Pages:
 
 
 def releases(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, Fact]]:
-    return [(stream_id, release(page, visit.id)) for stream_id, page in claimed_pages(view, visit, actor)]
+    return [(stream_id, release(page, visit.id)) for stream_id, page, _, _ in claimed_pages(view, visit, actor)]
 
 
-def claimed_pages(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, ResourceDay]]:
-    """The diary pages that hold a claim of the visit, by stream id."""
+def claimed_pages(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, ResourceDay, Claim, int]]:
+    """Where the visit has a claim: the page's stream id, the page, the claim, the resource's capacity."""
     resources = [view.require(Resource, allotment.resource_id, actor) for allotment in visit.allotments]
-    ids = [stream_id for resource in resources for stream_id, _, _ in pages_touched(resource, visit.claim)]
-    pages = zip(ids, view.get_all(ResourceDay, ids), strict=True)
-    return [(stream_id, page) for stream_id, page in pages if page and page.claim_of(visit.id)]
+    touched = [(stream_id, r.capacity) for r in resources for stream_id, _, _ in pages_touched(r, visit.claim)]
+    pages = view.get_all(ResourceDay, [stream_id for stream_id, _ in touched])
+    return [
+        (stream_id, page, held, capacity)
+        for (stream_id, capacity), page in zip(touched, pages, strict=True)
+        if page and (held := page.claim_of(visit.id))
+    ]

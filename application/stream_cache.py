@@ -55,6 +55,9 @@ class StreamCache:
             state = evolved(state, fact)
         self.put(stream_id, Stream(version + len(facts), state))
 
+    def forget(self, stream_id: UUID) -> None:
+        self._streams.pop(stream_id, None)
+
     def clear(self) -> None:
         self._streams.clear()
 

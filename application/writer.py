@@ -182,7 +182,10 @@ class Writer:
             return []
         appending = await journal.append([one.entry for one in decided])
         for stream_id, recorded in appending.news.items():
-            self.cache.learn(stream_id, recorded)
+            if recorded:
+                self.cache.learn(stream_id, recorded)
+            else:
+                self.cache.forget(stream_id)  # the journal knows less than we do: it was restored to the past
         stale: list[_Job] = []
         for one, outcome in zip(decided, appending.outcomes, strict=True):
             match outcome:

@@ -92,19 +92,6 @@ def claim(page: ResourceDay, wanted: Claim, *, capacity: int, now: datetime) -> 
     )
 
 
-def make_lasting(page: ResourceDay, appointment_id: UUID) -> SlotClaimed:
-    """The appointment's claim again, without a deadline."""
-    held = page.claim_of(appointment_id)
-    assert held
-    return SlotClaimed(
-        resource_id=page.resource_id,
-        day=page.day,
-        appointment_id=appointment_id,
-        claim=held.interval,
-        quantity=held.quantity,
-    )
-
-
 def release(page: ResourceDay, appointment_id: UUID) -> ClaimReleased:
     """The release of the appointment's claim on this page."""
     held = page.claim_of(appointment_id)

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from application.booking import (
@@ -94,3 +96,15 @@ def test_a_hold_has_a_sensible_length(hold_min: int) -> None:
     desk.resource()
     with pytest.raises(InvalidValue):
         desk.booked(desk.service(), hold_min=hold_min)
+
+
+def test_a_hold_that_another_clock_saw_lapse_cannot_be_confirmed_over_whoever_came_after() -> None:
+    desk = Desk(now=NINE - 2 * HOUR)
+    desk.resource()
+    service = desk.service()
+    held = desk.booked(service, hold_min=30)
+    desk.now += 30 * MINUTE
+    desk.booked(service)
+    desk.now -= timedelta(seconds=1)  # the clock of the process that is asked to confirm is behind
+    with pytest.raises(SlotTaken):
+        desk.do(confirm, Confirm(appointment_id=held.id))

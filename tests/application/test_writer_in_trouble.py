@@ -160,3 +160,23 @@ def test_what_was_decided_in_a_turn_is_not_believed_when_its_commit_fails() -> N
             assert len(here.cache) == 0
 
     asyncio.run(scenario())
+
+
+def test_a_journal_that_was_restored_to_the_past_is_believed_and_not_memory() -> None:
+    async def scenario() -> None:
+        house = House()
+        house.desk.resource()
+        service, customer = house.desk.service(), house.desk.customer()
+        writer = (await house.open()).writer()
+        before = SlowJournal()
+        for journal in (before, house.journal):
+            journal._facts, journal._streams = (
+                [*house.journal._facts],
+                {stream_id: [*facts] for stream_id, facts in house.journal._streams.items()},
+            )
+        async with running(writer):
+            await house.send(writer, book, house.book(service, customer))
+            writer.journal = house.journal = before
+            assert not (await house.send(writer, book, house.book(service, customer))).replayed
+
+    asyncio.run(scenario())
