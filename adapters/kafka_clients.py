@@ -3,7 +3,7 @@
 import socket
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
 POLL_FACTS_MAX = 2_000
 SESSION_MS = 6_000
@@ -24,7 +24,7 @@ def connection_options(bootstrap: str) -> dict[str, Any]:
 
 def new_producer(bootstrap: str) -> Any:
     ensure_listening(bootstrap)
-    return KafkaProducer(
+    made = KafkaProducer(
         **connection_options(bootstrap),
         acks="all",
         enable_idempotence=True,  # this also keeps the order while several batches are in flight
@@ -34,11 +34,13 @@ def new_producer(bootstrap: str) -> Any:
         batch_size=256 * 1024,
         allow_auto_create_topics=False,
     )
+    _never_create_topics(made._metadata)
+    return made
 
 
 def new_consumer(bootstrap: str, group_id: str | None = None) -> Any:
     ensure_listening(bootstrap)
-    return KafkaConsumer(
+    made = KafkaConsumer(
         **connection_options(bootstrap),
         group_id=group_id,
         auto_offset_reset="earliest",
@@ -49,6 +51,32 @@ def new_consumer(bootstrap: str, group_id: str | None = None) -> Any:
         fetch_max_wait_ms=100,
         allow_auto_create_topics=False,
     )
+    _never_create_topics(made._cluster)
+    return made
+
+
+def topic_exists(bootstrap: str, topic: str) -> bool:
+    """Asked by a client of its own: a consumer's own question has no time limit."""
+    ensure_listening(bootstrap)
+    admin = KafkaAdminClient(**connection_options(bootstrap))
+    try:
+        return not admin.describe_topics([topic])[0]["error_code"]
+    finally:
+        admin.close()
+
+
+def has_heard_of(consumer: Any, topic: str) -> bool:
+    """Whether the topic was in the last metadata that came, without asking for new."""
+    return bool(consumer._cluster.partitions_for_topic(topic))
+
+
+def _never_create_topics(cluster: Any) -> None:
+    """Make ``allow_auto_create_topics=False`` true: kafka-python 3.0.12 forgets to hand it on to its metadata.
+
+    Else a follower that finds an empty broker would create the topic, with as many partitions as that
+    broker pleases, and the relay could only refuse it. A contract test guards this.
+    """
+    cluster.config["allow_auto_create_topics"] = False
 
 
 def ensure_listening(bootstrap: str) -> None:

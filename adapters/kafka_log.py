@@ -19,16 +19,20 @@ from adapters.kafka_clients import (
     ANSWER_WITHIN_MS,
     connection_options,
     ensure_listening,
+    has_heard_of,
     new_consumer,
     new_producer,
+    topic_exists,
 )
 from application.feed import Delivery, FactTooLarge, TopicUnavailable
 
 MESSAGE_BYTES_MAX = 1_000_000
 """Of the value: brokers take 1,048,588 bytes by default, with everything around it."""
 CONNECT_EVERY_S = 2.0
-UNASSIGNED_FOR_S = 15.0
-"""A follower that could not join its group for so long does better to follow the journal."""
+TOPIC_MISSING_FOR_S = 5.0
+UNJOINED_FOR_S = 15.0
+SPARE_FOR_S = 60.0
+"""A member without partitions may be one too many, or forgotten by a broker that was restarted: it joins anew."""
 TOPIC_ALREADY_EXISTS = 36
 
 logger = logging.getLogger(__name__)
@@ -171,13 +175,15 @@ class KafkaFeed:
         self._next_offsets: dict[TopicPartition, int] = {}
 
     def poll(self, timeout_s: float) -> Sequence[Delivery]:
+        if self._consumer is None and time.monotonic() < self._connect_at:
+            raise TopicUnavailable("not tried again yet")
         try:
             if self._consumer is None:
                 self._connect()
             arrived = self._consumer.poll(timeout_ms=int(timeout_s * 1_000))
             self._partitions = frozenset(place.partition for place in self._consumer.assignment())
-            self._ensure_joined()
-        except (KafkaError, OSError) as lost:
+            self._ensure_of_use()
+        except (KafkaError, OSError, TopicUnavailable) as lost:
             self.close()
             self._connect_at = time.monotonic() + CONNECT_EVERY_S
             raise TopicUnavailable(f"{type(lost).__name__}: {lost}") from lost
@@ -195,20 +201,24 @@ class KafkaFeed:
                 consumer.close(autocommit=False, timeout_ms=1_000)
 
     def _connect(self) -> None:
-        if time.monotonic() < self._connect_at:
-            raise TopicUnavailable("no broker")
-        consumer = new_consumer(self._bootstrap, group_id=self._group)
-        consumer.subscribe([self._topic], listener=_Placing(consumer, self._next_offsets))
-        self._consumer = consumer
+        # A group that is joined before there is a topic may be stuck with nothing to share out.
+        if not topic_exists(self._bootstrap, self._topic):
+            raise TopicUnavailable("the relay has not made the topic yet")
+        self._consumer = new_consumer(self._bootstrap, group_id=self._group)
+        self._consumer.subscribe([self._topic], listener=_Placing(self._consumer, self._next_offsets))
         self._assigned_at = time.monotonic()
 
-    def _ensure_joined(self) -> None:
-        """One member too many has no partitions either, but has joined."""
+    def _ensure_of_use(self) -> None:
         now = time.monotonic()
-        if self._partitions or self._consumer.group_metadata().generation_id > 0:
+        if self._partitions:
             self._assigned_at = now
-        elif now - self._assigned_at > UNASSIGNED_FOR_S:
-            raise TopicUnavailable("the group cannot be joined")
+            return
+        spare_s = now - self._assigned_at
+        joined = self._consumer.group_metadata().generation_id >= 0
+        if spare_s > TOPIC_MISSING_FOR_S and not has_heard_of(self._consumer, self._topic):
+            raise TopicUnavailable("the topic is gone")
+        if spare_s > (SPARE_FOR_S if joined else UNJOINED_FOR_S):
+            raise TopicUnavailable("no partition was assigned" if joined else "the group cannot be joined")
 
     def _decoded(self, place: TopicPartition, records: Sequence[Any]) -> list[Delivery]:
         self._next_offsets[place] = records[-1].offset + 1

@@ -160,6 +160,13 @@ class Outlet:
                 self._behind.pop(partition, None)
         return applied
 
+    def checkpoints(self, partitions: frozenset[int]) -> dict[int, int]:
+        """Of these partitions, whoever follows them; none if the database is lost."""
+        found: dict[int, int] = {}
+        if partitions:
+            self._guarded(lambda: found.update(self._read_checkpoints()))
+        return {partition: position for partition, position in found.items() if partition in partitions}
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -181,13 +188,16 @@ class Outlet:
         self._connection = connection
 
     def _load(self) -> None:
-        assert self._connection
         now = self._monotonic()
-        for partition, position in self._connection.execute("SELECT partition, position FROM checkpoint").fetchall():
+        for partition, position in self._read_checkpoints().items():
             if partition in self._owned and partition not in self._seen:
                 self._seen[partition] = position
                 self._behind[partition] = now
         self._connect_failures = 0
+
+    def _read_checkpoints(self) -> dict[int, int]:
+        assert self._connection
+        return dict(self._connection.execute("SELECT partition, position FROM checkpoint").fetchall())
 
     def _guarded(self, work: Callable[[], object]) -> None:
         """Whatever goes wrong here concerns the sink as a whole: start again, later."""

@@ -25,6 +25,8 @@ LOOK_EVERY_S = 1.0
 PARTITION_SILENT_S = 10.0
 """While others bring facts, a partition may be silent for so long before the journal is asked. That reads
 the others' facts again, so not at once."""
+ORPHANED_AFTER_S = 15.0
+"""A partition of another follower that stood still for so long, although the journal went on, has none."""
 
 LAG = Gauge("daybook_lag_positions", "The journal's head minus the sink's position", ["sink"])
 
@@ -59,7 +61,11 @@ class Follower:
         self._progress = progress
         self._monotonic = monotonic
         self._stopping = threading.Event()
-        self._owned: frozenset[int] = frozenset()
+        self._fed: frozenset[int] = frozenset()
+        self._adopted: frozenset[int] = frozenset()
+        self._others: dict[tuple[str, int], int] = {}
+        self._others_at = monotonic()
+        self._others_head = 0
         self._heard_at: dict[int, float] = {}
         self._looked_at = monotonic()
         self._head = 0
@@ -100,6 +106,7 @@ class Follower:
         # Read after polling: what was polled and dropped for a partition that is behind is in this page, or before.
         self._refill(able)
         self._look_if_silent(able)
+        self._look_for_orphans(able)
         self._tell(able, before)
         return sum(outlet.applied_total - before[outlet.name] for outlet in able)
 
@@ -110,19 +117,22 @@ class Follower:
     def _poll(self, timeout_s: float) -> Sequence[Delivery]:
         try:
             deliveries = self._feed.poll(timeout_s)
-            owned = self._feed.partitions()
+            fed = self._feed.partitions()
         except TopicUnavailable as lost:
             # No broker, no one to share the partitions out: follow all of them in the journal. Another process
             # that does the same only finds, under the checkpoint's lock, that the work is done.
-            if self._owned != self._all_partitions:
+            if self._fed != self._all_partitions:
                 logger.warning("no feed (%s): following the journal", lost)
-            deliveries, owned = (), self._all_partitions
+            deliveries, fed = (), self._all_partitions
             self._stopping.wait(timeout_s)
-        if owned != self._owned:
-            self._owned = owned
-            for outlet in self._outlets:
-                outlet.assign(owned)
+        if fed != self._fed:
+            self._fed, self._adopted = fed, frozenset()
+            self._assign()
         return deliveries
+
+    def _assign(self) -> None:
+        for outlet in self._outlets:
+            outlet.assign(self._fed | self._adopted)
 
     def _hear(self, deliveries: Sequence[Delivery]) -> None:
         now = self._monotonic()
@@ -152,10 +162,29 @@ class Follower:
         self._looked_at = now
         all_silent = now - max(self._heard_at.values(), default=0.0) >= LOOK_EVERY_S
         patience_s = LOOK_EVERY_S if all_silent else PARTITION_SILENT_S
-        silent = frozenset(p for p in self._owned if now - self._heard_at.get(p, 0.0) >= patience_s)
+        silent = frozenset(p for p in self._fed | self._adopted if now - self._heard_at.get(p, 0.0) >= patience_s)
         self._head = max(self._head, self._reader.head())
         for outlet in outlets:
             outlet.compare(self._head, silent)
+
+    def _look_for_orphans(self, outlets: Sequence[Outlet]) -> None:
+        """Adopt partitions that no one moves, whatever the group believes, until partitions are shared out again."""
+        now = self._monotonic()
+        if now - self._others_at < ORPHANED_AFTER_S:
+            return
+        others = self._all_partitions - self._fed - self._adopted
+        before, head_before = self._others, self._others_head
+        self._others_at, self._others_head = now, self._reader.head() if others else 0
+        self._others = {
+            (outlet.name, partition): position
+            for outlet in outlets
+            for partition, position in outlet.checkpoints(others).items()
+        }
+        orphans = {p for (name, p), at in self._others.items() if at < head_before and before.get((name, p)) == at}
+        if orphans:
+            logger.warning("no one follows partitions %s: adopting them", sorted(orphans))
+            self._adopted |= orphans
+            self._assign()
 
     def _tell(self, outlets: Sequence[Outlet], before: dict[str, int]) -> None:
         for outlet in outlets:

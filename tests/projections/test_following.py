@@ -18,7 +18,7 @@ from application.journal import Recorded
 from application.relaying import Relay
 from projections.applying import Outlet
 from projections.checkpoint import PROGRESS_CHANNEL, Sink, lowest_checkpoint
-from projections.following import Follower
+from projections.following import ORPHANED_AFTER_S, Follower
 from tests.facts import ListedJournal
 
 PARTITIONS = 3
@@ -285,6 +285,24 @@ def test_partitions_move_between_followers(scene: Scene) -> None:
     scene.happen(1, 1, 0)
     for follower in (left, right):
         scene.turn(follower)
+    scene.ensure_exactly_once()
+
+
+def test_a_partition_that_no_one_follows_is_adopted_until_partitions_are_shared_out_again(scene: Scene) -> None:
+    follower = scene.follower(Diary(), assigned=frozenset({0}))
+    scene.turn(follower)
+    for _ in range(3):
+        scene.happen(0, 1, 2)
+        scene.wait(ORPHANED_AFTER_S)
+        scene.turn(follower)
+    scene.ensure_exactly_once()
+    heir = scene.follower(Diary(), assigned=frozenset({1, 2}))
+    for _ in range(3):
+        scene.happen(0, 1, 2)
+        scene.turn(heir)
+        scene.turn(follower)
+    scene.wait(1.0)
+    scene.turn(follower)
     scene.ensure_exactly_once()
 
 
