@@ -155,6 +155,16 @@ def problems_at(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def _drop_the_frameworks_own_422(document: dict[str, Any]) -> None:
+    """FastAPI declares it wherever there is a parameter and no 422; ours is a problem document."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document.get("components", {}).get("schemas", {}).pop(name, None)
+
+
 def describe(app: FastAPI) -> None:
     """Complete the app's OpenAPI document with what no route owns: the problem document and the bearer token."""
 
@@ -167,6 +177,7 @@ def describe(app: FastAPI) -> None:
                 routes=app.routes,
                 tags=app.openapi_tags,
             )
+            _drop_the_frameworks_own_422(document)
             components = document.setdefault("components", {})
             schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             components.setdefault("schemas", {}).update({**schema.pop("$defs", {}), "Problem": schema})

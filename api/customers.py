@@ -1,5 +1,6 @@
 """Customers: the people whom appointments are for. What they are called and where they are reached is in the vault."""
 
+from dataclasses import replace
 from typing import ClassVar
 from uuid import UUID
 
@@ -97,7 +98,7 @@ async def change(customer_id: UUID, body: CustomerChange, call: Changed, if_vers
     # The command first: a refused one must not touch what is stored of an existing person.
     answer = await call.submit(change_customer, wanted)
     known = await ports.vault.person(organization_id, customer_id)
-    person = Person(**{**shown_person(known), **changes})
+    person = replace(known or Person(), **changes)
     if not answer.replayed:
         await ports.vault.store(organization_id, customer_id, person)
     return answered(answer, besides=shown_person(person))

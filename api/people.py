@@ -8,7 +8,8 @@ from api.commanding import Call
 from application.vault import Person
 from domain.refusals import Refusal
 
-PERSON_FIELDS = ("display_name", "email", "phone", "locale", "push_token")
+SHOWN_FIELDS = ("display_name", "email", "phone", "locale")
+"""A push token is for the notifier alone."""
 
 
 @asynccontextmanager
@@ -48,4 +49,4 @@ async def newcomer(
 def shown_person(person: Person | None) -> dict[str, object]:
     """The vault's fields as the contract shows them: all null for one who was erased."""
     known = person or Person()
-    return {name: getattr(known, name) for name in PERSON_FIELDS}
+    return {name: getattr(known, name) for name in SHOWN_FIELDS}

@@ -100,7 +100,7 @@ REJECTIONS: Mapping[str, Kind] = {
         Kind("malformed-request", 400, "The request cannot be read."),
         Kind("idempotency-key-missing", 400, "An Idempotency-Key of 1 to 255 visible characters is needed."),
         Kind("malformed-cursor", 400, "The cursor is not one of ours."),
-        Kind("unsupported-grant", 400, "grant_type is password or refresh_token."),
+        Kind("unsupported-grant", 400, "The grant_type is password or refresh_token."),
         Kind("no-such-page", 404, "There is nothing at this address."),
         Kind("method-not-allowed", 405, "This address does not know that method."),
         Kind("body-too-large", 413, "The body is larger than 1 MiB."),
@@ -129,7 +129,10 @@ def refusal_response(request: Request, refused: Exception, alternatives: Sequenc
     errors = _pointed(refused)
     if errors:
         extra["errors"] = errors
-    return _response(request, kind, _detail(kind, extra), extra, _headers(kind))
+    detail = (
+        f"{refused.field}: {refused.reason}" if isinstance(refused, refusals.InvalidValue) else _detail(kind, extra)
+    )
+    return _response(request, kind, detail, extra, _headers(kind))
 
 
 def rejection_response(request: Request, rejected: Rejected) -> Response:

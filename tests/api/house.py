@@ -46,6 +46,8 @@ class House:
     resource_id: str = ""
     service_id: str = ""
     location_id: str = ""
+    appointment_id: str = ""
+    closure_id: str = ""
     emails: dict[str, str] = field(default_factory=dict)
     account_ids: dict[str, str] = field(default_factory=dict)
     position: str = "0"
@@ -126,3 +128,7 @@ def _furnish(house: House) -> None:
     house.resource_id = made(house.post("/resources", resource))["id"]
     service = {"name": "Visit", "duration_min": 30, "requirements": [{"kind": "practitioner"}]}
     house.service_id = made(house.post("/services", service))["id"]
+    # Far from where tests book.
+    house.appointment_id = made(house.book("2027-02-01T10:00:00Z"))["id"]
+    closure = {"start": "2027-02-08T00:00:00Z", "end": "2027-02-13T00:00:00Z"}
+    house.closure_id = made(house.post(f"/resources/{house.resource_id}/closures", closure))["id"]
