@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -78,3 +78,15 @@ def stack(servers: EmbeddedStack, migrated_template: str, broker: str) -> Iterat
     stack = started(servers, servers.database_url(name), broker, servers.data_dir, apis=2)
     yield stack
     stack.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed journey shows what each process has said last: the cause is rarely in the test's own process."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.when == "call" and report.failed and isinstance(stack, RunningStack):
+        report.sections += [(f"{name}, its last lines", said) for name, said in stack.last_lines().items()]
+    return report

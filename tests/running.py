@@ -37,6 +37,11 @@ class RunningStack:
     def log_of(self, name: str) -> Path:
         return self.logs / f"{name.replace(':', '-')}.log"
 
+    def last_lines(self, lines_max: int = 30) -> dict[str, str]:
+        """What each process has said last."""
+        said = {name: self.log_of(name).read_text(errors="replace").splitlines() for name in self._running}
+        return {name: "\n".join(lines[-lines_max:]) for name, lines in said.items() if lines}
+
     def await_that(self, name: str, ready: Callable[[], bool]) -> None:
         process = self._running[name][1]
         deadline = time.monotonic() + READY_WITHIN_S
