@@ -187,7 +187,7 @@ def work_off(front: FrontDesk, dispatcher: Dispatcher, *, within_s: float = 30) 
     deadline = time.monotonic() + within_s
     while True:
         while dispatcher.step():
-            pass
+            assert time.monotonic() < deadline, "the dispatcher does not come to rest"
         dispatcher.drain()
         with front.pool.connection() as connection:
             left = connection.execute(

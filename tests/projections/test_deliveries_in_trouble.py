@@ -141,6 +141,7 @@ def test_what_was_given_up_for_dead_cannot_overwrite_what_was_found_out_since(
 
         ledger.failed(first, "too late to say so")
         ledger.sent(second, "its id")
+        ledger.ask_later(second, "no answer", timedelta())  # its sender, slower than who found it
 
     with front.pool.connection() as connection:
         row = connection.execute("SELECT state, reason, provider_id, attempts FROM deliveries.delivery").fetchone()
