@@ -12,7 +12,7 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.identity import Identified, actor_of_request
+from api.identity import actor_of_request
 from api.ports import Ports, ports_of
 from api.problems import Rejected
 from api.tracing import traceparent_of
@@ -70,12 +70,13 @@ class Call:
         )
 
 
-async def _keyed(request: Request, actor: Identified) -> Call:
-    return await call_of(request, actor, idempotency_key(request))
+# Each is ONE dependency that calls what it needs: FastAPI takes as long for a dependency as a decision does.
+async def _keyed(request: Request) -> Call:
+    return await call_of(request, actor_of_request(request), idempotency_key(request))
 
 
-async def _keyed_if_given(request: Request, actor: Identified) -> Call:
-    return await call_of(request, actor, idempotency_key(request, required=False))
+async def _keyed_if_given(request: Request) -> Call:
+    return await call_of(request, actor_of_request(request), idempotency_key(request, required=False))
 
 
 async def _keyed_anonymous(request: Request) -> Call:
@@ -145,7 +146,7 @@ def _if_match(request: Request) -> int | None:
     raise Rejected("malformed-request", 'If-Match takes an ETag such as "v7".')
 
 
-async def _required_version(request: Request, _: Annotated[Actor, Depends(actor_of_request)]) -> int | None:
+async def _required_version(request: Request) -> int | None:
     return _if_match(request)
 
 

@@ -123,27 +123,33 @@ def command(
         "status_code": status,
         "response_model": answer,
         "responses": {status: {"headers": headers}, **problems_at(statuses)},
-        "openapi_extra": {"parameters": parameters, **_security(signed_in)},
+        "openapi_extra": {"parameters": parameters, **_security(signed_in=signed_in)},
     }
 
 
-def query(
-    answer: Any, operation_id: str, *, etag: bool = False, signed_in: bool = True, problems: Iterable[int] = (404,)
-) -> dict[str, Any]:
+def query(answer: Any, operation_id: str, *, etag: bool = False, problems: Iterable[int] = (404,)) -> dict[str, Any]:
     """The keyword arguments of a route that only reads."""
-    statuses = {400, 422, 503, *problems}
-    if signed_in:
-        statuses |= {401, 403}
+    statuses = {400, 401, 403, 422, 503, *problems}
     ok: dict[str, Any] = {"headers": {"ETag": _ETAG}} if etag else {}
     return {
         "operation_id": operation_id,
         "response_model": answer,
         "responses": {200: ok, **problems_at(statuses)},
-        "openapi_extra": {"parameters": [_POSITION], **_security(signed_in)},
+        "openapi_extra": {"parameters": [_POSITION], **_security(signed_in=True)},
     }
 
 
-def _security(signed_in: bool) -> Mapping[str, Any]:
+def door(answer: type[BaseModel], operation_id: str) -> dict[str, Any]:
+    """The keyword arguments of the route that hands out tokens: it records nothing in the journal."""
+    return {
+        "operation_id": operation_id,
+        "response_model": answer,
+        "responses": problems_at((400, 401, 413, 422, 503)),
+        "openapi_extra": {"parameters": [{**_KEY, "required": False}]},
+    }
+
+
+def _security(*, signed_in: bool) -> Mapping[str, Any]:
     return {"security": [{"bearer": []}]} if signed_in else {}
 
 

@@ -1,8 +1,5 @@
 """Bearer token → Actor. Nothing else in a request says who it comes from."""
 
-from typing import Annotated
-
-from fastapi import Depends
 from starlette.requests import Request
 
 from api.ports import ports_of
@@ -10,12 +7,9 @@ from application.sign_in import InvalidToken
 from domain.permissions import Actor
 
 
-async def actor_of_request(request: Request) -> Actor:
+def actor_of_request(request: Request) -> Actor:
     """Raises ``InvalidToken`` unless the request carries a good bearer token."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise InvalidToken
     return ports_of(request).verified.bearer(token.strip()).actor
-
-
-Identified = Annotated[Actor, Depends(actor_of_request)]

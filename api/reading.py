@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.identity import Identified
+from api.identity import actor_of_request
 from api.ports import Ports, ports_of
 from api.position import parsed_position
 from api.problems import Rejected
@@ -67,7 +67,8 @@ class Reading:
         return state, version
 
 
-async def _reading(request: Request, actor: Identified) -> Reading:
+async def _reading(request: Request) -> Reading:
+    actor = actor_of_request(request)
     if request.scope["query_string"]:
         ensure_known_parameters(request)
     position = request.headers.get(POSITION_HEADER)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.commanding import AnonymouslyCommanded, answered, idempotency_key
-from api.contract import command, query
+from api.contract import command, door
 from api.passwords import NewPassword
 from api.people import newcomer
 from api.ports import ports_of
@@ -50,7 +50,7 @@ class Registration(Body):
     push_token: Push | None = None
 
 
-@router.post("/token", **query(TokenShape, "issueToken", signed_in=False, problems=(401, 413)))
+@router.post("/token", **door(TokenShape, "issueToken"))
 async def issue_token(
     request: Request,
     grant_type: Annotated[str, Form(max_length=40, examples=["password"])],

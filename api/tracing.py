@@ -16,9 +16,14 @@ def traceparent_of(connection: HTTPConnection) -> str:
     if known is None:
         given = connection.headers.get("traceparent", "")
         # What fits is passed on and recorded for ever, so nothing else may.
-        known = given if _TRACEPARENT.fullmatch(given) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+        known = given if _TRACEPARENT.fullmatch(given) else _new()
         connection.scope[_SCOPE_KEY] = known
     return cast(str, known)
+
+
+def _new() -> str:
+    digits = secrets.token_hex(24)
+    return f"00-{digits[:32]}-{digits[32:]}-01"
 
 
 def trace_id_of(connection: HTTPConnection) -> str:
