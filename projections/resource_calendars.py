@@ -107,7 +107,7 @@ class ResourceCalendars:
                     removed.add(key)
                 else:
                     written[key] = entry
-                    removed.discard(key)
+        # In this order: what was removed may have been written again.
         _ENTRY.delete(cursor, removed)
         _ENTRY.upsert(cursor, written.values())
         self._changes.record(cursor, news)

@@ -114,7 +114,7 @@ deeds = st.lists(
     st.builds(
         Deed,
         clinic=st.integers(0, 1),
-        name=st.sampled_from(["book", "book", "check_in", *DEEDS]),
+        name=st.sampled_from(["book", "book", "move", "move", "check_in", *DEEDS]),
         which=st.integers(0, 3),
         hour=st.integers(0, 30),
         wait_hours=st.sampled_from([0, 0, 0, 1, 5, 24 * 10]),

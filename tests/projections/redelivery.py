@@ -37,6 +37,8 @@ steps = st.lists(
     max_size=12,
 )
 
+one_at_a_time = [Step(ahead=1, back=0, twice=False, new=False)] * 1000
+
 
 def deliveries_of(journal: Iterable[Recorded]) -> list[Delivery]:
     previous = dict.fromkeys(range(PARTITIONS), 0)

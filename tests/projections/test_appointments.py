@@ -14,7 +14,7 @@ from projections import appointments
 from projections.appointments import Appointments, Entry
 from tests.desk import HOUR, MINUTE, MONDAY
 from tests.projections.history import Clinic, Deed, deeds, journal_of
-from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, steps
+from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, one_at_a_time, steps
 
 
 @on_real_tables
@@ -39,6 +39,20 @@ def test_it_holds_what_the_commands_made_of_each(postgres_url: str, deeds: list[
     made = [clinic.desk.appointment(appointment_id) for appointment_id in clinic.appointments]
     assert [entry.appointment for entry in found] == sorted(made, key=lambda visit: (visit.visit.start, visit.id))
     assert [e.version for e in found] == [clinic.desk.streams[e.appointment.id].version for e in found]
+
+
+def test_a_visit_that_moved_is_found_only_where_and_when_it_is_now(postgres_url: str) -> None:
+    (clinic, _), journal = journal_of([Deed(0, "book", 0, 9), Deed(0, "move", 0, 11), Deed(0, "move", 0, 13)])
+
+    deliver(postgres_url, Appointments(), journal, one_at_a_time)
+
+    def of(resource_id: UUID) -> list[Entry]:
+        own = clinic.desk.organization_id
+        return asked(postgres_url, lambda pool: appointments.listed(pool, own, resource_id=resource_id, limit=9))
+
+    assert starts(of(clinic.rooms[0])) == []
+    assert starts(of(clinic.rooms[1])) == [13]
+    assert starts(of(clinic.practitioner)) == [13]
 
 
 # Two customers at 9, 11 and 13 o'clock: one of each pair is in the first room, the other in the second.

@@ -85,12 +85,22 @@ def test_changes_are_held_for_thirty_days_before_the_latest_of_their_partition(u
     assert (pruned_through(url, 0), pruned_through(url, 1)) == (1, 0)
 
 
-def test_a_change_with_an_old_time_does_not_come_back_to_life(url: str) -> None:
+def test_a_change_that_comes_with_a_time_too_old_is_not_held_and_counts_as_missing(url: str) -> None:
     record(url, change(1, at=MONDAY + 2 * RETAINED_FOR))
 
-    record(url, change(2, at=MONDAY), change(3, at=MONDAY + 2 * RETAINED_FOR))  # another process's clock was behind
+    record(url, change(2, at=MONDAY))  # decided by a process whose clock was far behind
 
+    assert since(url, room=0) == [1]
+    assert pruned_through(url, 0) == 2
+
+
+def test_what_is_missing_stays_missing_when_something_before_it_grows_old(url: str) -> None:
+    record(url, change(1, at=MONDAY + RETAINED_FOR), change(2, at=MONDAY), change(3, at=MONDAY + 1.5 * RETAINED_FOR))
     assert since(url, room=0) == [1, 3]
+
+    record(url, change(4, at=MONDAY + 2.5 * RETAINED_FOR))
+
+    assert since(url, room=0) == [3, 4]
     assert pruned_through(url, 0) == 2
 
 

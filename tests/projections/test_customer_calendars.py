@@ -9,7 +9,7 @@ from projections import changes, customer_calendars
 from projections.customer_calendars import CustomerCalendars, Entry
 from tests.desk import HOUR, MONDAY
 from tests.projections.history import PARTITIONS, Clinic, Deed, deeds, journal_of
-from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, steps
+from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, one_at_a_time, steps
 
 ALWAYS = (MONDAY - 24 * HOUR, MONDAY + 24 * 4000 * HOUR)
 
@@ -46,17 +46,17 @@ def test_it_holds_all_visits_of_the_customer(postgres_url: str, deeds: list[Deed
 
 def test_a_customer_is_told_each_step_of_an_appointment(postgres_url: str) -> None:
     (clinic, _), journal = journal_of(
-        [Deed(0, "hold", 0, 9), Deed(0, "confirm", 0, 0), Deed(0, "move", 0, 11), Deed(0, "cancel", 0, 0)]
+        [Deed(0, "hold", 0, 9), Deed(0, "move", 0, 11), Deed(0, "confirm", 0, 0), Deed(0, "cancel", 0, 0)]
     )
 
-    deliver(postgres_url, CustomerCalendars(PARTITIONS), journal, [])
+    deliver(postgres_url, CustomerCalendars(PARTITIONS), journal, one_at_a_time)
 
     topic = f"customer:{clinic.customers[0]}:appointments"
     found = asked(postgres_url, lambda pool: changes.since(pool, CustomerCalendars.NAME, {topic: 0}, limit=10))
     told = [msgspec.json.decode(change.data) for change in found]
     assert [(data["status"], data["start"], data["held_until"]) for data in told] == [
         ("held", "2026-11-23T09:00:00Z", "2026-11-23T00:30:00Z"),
-        ("booked", "2026-11-23T09:00:00Z", None),
+        ("held", "2026-11-23T11:00:00Z", "2026-11-23T00:30:00Z"),
         ("booked", "2026-11-23T11:00:00Z", None),
         ("cancelled", "2026-11-23T11:00:00Z", None),
     ]

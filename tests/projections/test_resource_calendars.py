@@ -14,7 +14,7 @@ from projections import changes, resource_calendars
 from projections.resource_calendars import Entry, ResourceCalendars
 from tests.desk import HOUR, MINUTE, MONDAY
 from tests.projections.history import PARTITIONS, Clinic, Deed, deeds, journal_of
-from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, steps
+from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, one_at_a_time, steps
 
 ALWAYS = (MONDAY - 24 * HOUR, MONDAY + 24 * 4000 * HOUR)
 
@@ -112,6 +112,15 @@ def test_a_move_to_another_room_is_told_in_both(postgres_url: str) -> None:
             "version": 2,
         }
     ]
+
+
+def test_a_hold_that_moves_keeps_its_deadline(postgres_url: str) -> None:
+    (clinic, _), journal = journal_of([Deed(0, "hold", 0, 9), Deed(0, "move", 0, 10)])
+
+    deliver(postgres_url, ResourceCalendars(PARTITIONS), journal, one_at_a_time)
+
+    deadlines = {data["held_until"] for data in told(postgres_url, clinic.rooms[0])}
+    assert deadlines == {"2026-11-23T00:30:00Z"}
 
 
 @pytest.mark.parametrize(
