@@ -42,6 +42,7 @@ from infra.read_models import NAMES
 from infra.settings import Settings, SettingsError, needed, variable
 from projections.availability_queries import AvailabilityQueries
 from projections.change_feed import ChangeFeed, ChangesUnavailable
+from projections.deliveries import Deliveries
 
 JOURNAL_CONNECTIONS_MAX = 8
 READ_CONNECTIONS_MAX = 16
@@ -118,7 +119,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         metrics = _metrics(writer, fence, broadcaster, sockets)
         health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.reads, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
-        progress = ProgressListener(settings.database_url, NAMES)
+        progress = ProgressListener(settings.database_url, (*NAMES, Deliveries.NAME))
         yield Served(app, (writer.run, sockets.run, lambda: progress.run(fence)))
 
 

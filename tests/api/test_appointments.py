@@ -171,6 +171,16 @@ def test_lists_go_on_by_cursor_and_are_filtered(house: House) -> None:
     problem(house.get("/appointments", custmer_id=other), 422, "unknown-parameter")
 
 
+def test_messages_about_a_visit_are_listed_once_the_notifier_has_seen_it(house: House) -> None:
+    visit = made(house.book(f"{FRIDAY}T14:00:00Z"))
+
+    listed = house.get("/notifications", appointment_id=visit["id"])  # waits for the ledger
+
+    assert made(listed, 200)["next_cursor"] is None
+    problem(house.get("/notifications", appointment_id=str(uuid4())), 404, "not-found")
+    problem(house.get("/notifications"), 422, "invalid-request")
+
+
 def test_arrival_and_what_follows_have_their_time(house: House) -> None:
     came, stayed_away = (made(house.book(f"2026-11-23T{start}Z")) for start in ("09:00:00", "09:30:00"))
     arrival, absence = f"/appointments/{came['id']}", f"/appointments/{stayed_away['id']}"
