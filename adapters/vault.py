@@ -149,6 +149,12 @@ class VaultContacts:
     pool: ConnectionPool[Connection[Any]]
     seal: Seal
 
+    def ensure_key_fits(self) -> None:
+        """As the vault's own."""
+        with self.pool.connection() as connection:
+            for organization_id, subject_id, wrapped_key in connection.execute(_ANY_KEY).fetchall():
+                self.seal.unwrap(wrapped_key, organization_id, subject_id)
+
     def people(self, subjects: Iterable[tuple[UUID, UUID]]) -> dict[UUID, Person]:
         """By subject id, in one round trip; asked for as (organization, subject)."""
         asked = sorted(set(subjects))

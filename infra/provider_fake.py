@@ -114,8 +114,11 @@ class Outbox:
 
 def fake_app(outbox: Outbox) -> Starlette:
     """The fake as an ASGI application."""
+    return Starlette(routes=[*_twilio(outbox), *_sendgrid(outbox), *_firebase(outbox), *_looking_in(outbox)])
 
-    async def twilio_send(request: Request) -> Response:
+
+def _twilio(outbox: Outbox) -> Sequence[Route]:
+    async def send(request: Request) -> Response:
         form = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
         callback = parse_qs(form.get("StatusCallback", "").partition("?")[2])
         if not form.get("To", "").startswith("+"):
@@ -132,12 +135,17 @@ def fake_app(outbox: Outbox) -> Starlette:
         )
         return await outbox.take(message) or JSONResponse(_twilio_shape(message), 201)
 
-    async def twilio_list(request: Request) -> Response:
+    async def listed(request: Request) -> Response:
         to = request.query_params.get("To")
         found = [_twilio_shape(one) for one in reversed(outbox.of("sms")) if to in {None, one.to}]
         return JSONResponse({"messages": found, "next_page_uri": None, "page": 0, "page_size": len(found)})
 
-    async def sendgrid_send(request: Request) -> Response:
+    path = "/2010-04-01/Accounts/{account}/Messages.json"
+    return [Route(path, send, methods=["POST"]), Route(path, listed, methods=["GET"])]
+
+
+def _sendgrid(outbox: Outbox) -> Sequence[Route]:
+    async def send(request: Request) -> Response:
         mail = await request.json()
         content = {part["type"]: part["value"] for part in mail["content"]}
         message = OutboxMessage(
@@ -152,14 +160,21 @@ def fake_app(outbox: Outbox) -> Starlette:
         )
         return await outbox.take(message) or Response(status_code=202, headers={"X-Message-Id": message.id})
 
-    async def sendgrid_list(request: Request) -> Response:
+    async def listed(request: Request) -> Response:
         if not outbox.activity_feed:
             return JSONResponse({"errors": [{"message": "authorization required"}]}, 403)
         wanted = request.query_params.get("query", "").partition("=")[2].strip('"')
         found = [{"msg_id": one.id, "status": "processed"} for one in outbox.of("email") if one.delivery_id == wanted]
         return JSONResponse({"messages": found})
 
-    async def firebase_send(request: Request) -> Response:
+    return [
+        Route("/v3/mail/send", send, methods=["POST"]),
+        Route("/v3/messages", listed, methods=["GET"]),
+    ]
+
+
+def _firebase(outbox: Outbox) -> Sequence[Route]:
+    async def send(request: Request) -> Response:
         push = (await request.json())["message"]
         message = OutboxMessage(
             id=f"projects/{request.path_params['project']}/messages/{uuid4().int % 10**16}",
@@ -176,18 +191,10 @@ def fake_app(outbox: Outbox) -> Starlette:
     async def token(_request: Request) -> Response:
         return JSONResponse({"access_token": uuid4().hex, "token_type": "Bearer", "expires_in": 3600})
 
-    accounts = "/2010-04-01/Accounts/{account}/Messages.json"
-    return Starlette(
-        routes=[
-            Route(accounts, twilio_send, methods=["POST"]),
-            Route(accounts, twilio_list, methods=["GET"]),
-            Route("/v3/mail/send", sendgrid_send, methods=["POST"]),
-            Route("/v3/messages", sendgrid_list, methods=["GET"]),
-            Route("/v1/projects/{project}/messages:send", firebase_send, methods=["POST"]),
-            Route("/token", token, methods=["POST"]),
-            *_looking_in(outbox),
-        ]
-    )
+    return [
+        Route("/v1/projects/{project}/messages:send", send, methods=["POST"]),
+        Route("/token", token, methods=["POST"]),
+    ]
 
 
 def _looking_in(outbox: Outbox) -> Sequence[Route]:

@@ -13,13 +13,13 @@ from psycopg_pool import ConnectionPool
 from adapters.fact_codec import FactMapper
 from adapters.journal_streams import JournalStreams
 from adapters.message_rendering import JinjaRenderer
-from adapters.vault import Seal, VaultContacts
+from adapters.vault import Seal, VaultContacts, VaultKeyWrong
 from application.dispatching import Dispatcher
 from application.notifying import Delivery
 from infra.composition import NotMigrated, clock_of, follower
 from infra.process import begun, cannot, on_stop
 from infra.providers import senders_of
-from infra.settings import Settings, needed
+from infra.settings import Settings, SettingsError, needed
 from projections.applying import retry_delay_s
 from projections.deliveries import Deliveries
 from projections.delivery_ledger import RECONCILE_AFTER, PostgresLedger
@@ -84,13 +84,18 @@ def run() -> int:
         return cannot("notify", failed)
     _log.info("notify.began", channels=sorted(senders))
     with _pool(settings) as pool, ThreadPoolExecutor(CALLS_MAX, "provider") as threads:
+        contacts = VaultContacts(pool, seal)
+        try:
+            contacts.ensure_key_fits()
+        except VaultKeyWrong as wrong:
+            raise SettingsError(f"DAYBOOK_VAULT_KEY: {wrong}") from wrong
         # Twice the time that one call may take for its connection and its answer, and then some.
         reconcile_after = max(RECONCILE_AFTER, 4 * timedelta(seconds=settings.provider_timeout_s))
         dispatching = Dispatching(
             Dispatcher(
                 ledger=PostgresLedger(pool, reconcile_after),
                 streams=JournalStreams(pool, FactMapper()),
-                contacts=VaultContacts(pool, seal),
+                contacts=contacts,
                 renderer=JinjaRenderer(),
                 senders=senders,
                 clock=clock_of(settings),

@@ -136,3 +136,17 @@ def test_a_missing_setting_ends_the_process_with_one_line_that_names_it(
     assert ended.returncode == 2
     assert line in ended.stderr.decode()
     assert len(ended.stderr.decode().strip().splitlines()) == 1
+
+
+def test_a_vault_key_that_does_not_fit_ends_the_notifier(front: FrontDesk, environment: dict[str, str]) -> None:
+    front.customer(**EMAIL)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "infra.cli", "notify"],
+        env={**os.environ, **environment, "DAYBOOK_VAULT_KEY": "B" * 43 + "="},
+        capture_output=True,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert "DAYBOOK_VAULT_KEY" in ended.stderr.decode().splitlines()[-1]
