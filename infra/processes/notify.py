@@ -82,7 +82,7 @@ def run() -> int:
         following = follower(settings, [Deliveries()], process="notify")
     except (NotMigrated, psycopg.OperationalError) as failed:
         return cannot("notify", failed)
-    _log.info("notify.began", channels=sorted(senders))
+    _log.info("notify.began", channels=sorted(map(str, senders)))
     with _pool(settings) as pool, ThreadPoolExecutor(CALLS_MAX, "provider") as threads:
         contacts = VaultContacts(pool, seal)
         try:
