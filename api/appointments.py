@@ -1,7 +1,5 @@
 """Appointments: every move of a visit's life."""
 
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -9,39 +7,17 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from api.commanding import Call, Commanded, IfMatch, answered
+from api.alternatives import ANOTHER_START_MAY_DO, with_alternatives
+from api.commanding import Commanded, IfMatch, answered
 from api.contract import command
 from api.notes import folded, keep_visit_note
-from api.problems import RefusedWithAlternatives
 from api.shapes import AppointmentShape
 from api.values import Body, Count, FreeText, Instant, Nothing, OneSeat
 from application import booking
-from application.slots import alternatives
 from domain.appointment import HOLD_MAX_MIN, Appointment
-from domain.refusals import (
-    NothingOffersThis,
-    OffGrid,
-    OutsideWorkingHours,
-    Refusal,
-    ResourceClosed,
-    SlotTaken,
-    TooFarAhead,
-    TooSoon,
-)
 from domain.service import REQUIREMENTS_MAX
 
 router = APIRouter(prefix="/v1/appointments", tags=["appointments"])
-
-ANOTHER_START_MAY_DO = (
-    SlotTaken,
-    OutsideWorkingHours,
-    ResourceClosed,
-    NothingOffersThis,
-    TooSoon,
-    TooFarAhead,
-    OffGrid,
-)
-"""The refusals to which the next free slots are the answer that one would want."""
 
 ResourceIds = Annotated[list[UUID] | None, Field(max_length=REQUIREMENTS_MAX)]
 
@@ -82,7 +58,9 @@ async def book(body: Booking, call: Commanded) -> Response:
     """Book a visit, or hold its slot. A refused start is answered with the next free ones."""
     appointment_id = call.new_id("appointment")
     if body.notes is not None:
-        await keep_visit_note(call, body.notes, appointment_id=appointment_id, customer_id=body.customer_id)
+        await keep_visit_note(
+            call, body.notes, "appointment.book", appointment_id=appointment_id, customer_id=body.customer_id
+        )
     wanted = booking.Book(
         appointment_id=appointment_id,
         service_id=body.service_id,
@@ -94,7 +72,7 @@ async def book(body: Booking, call: Commanded) -> Response:
     try:
         answer = await call.submit(booking.book, wanted)
     except ANOTHER_START_MAY_DO as refusal:
-        raise await _with_alternatives(call, refusal, body.service_id, body.start, wanted.resource_ids) from None
+        raise await with_alternatives(call, refusal, body.service_id, body.start, wanted.resource_ids) from None
     return answered(answer, status=201, location=f"{call.path}/{appointment_id}")
 
 
@@ -119,7 +97,7 @@ async def reschedule(appointment_id: UUID, body: Rescheduling, call: Commanded, 
         visit = folded((await call.ports.journal.load([appointment_id]))[appointment_id])
         if not isinstance(visit, Appointment):
             raise
-        raise await _with_alternatives(call, refusal, visit.service_id, body.start, wanted.resource_ids) from None
+        raise await with_alternatives(call, refusal, visit.service_id, body.start, wanted.resource_ids) from None
 
 
 @router.post("/{appointment_id}/cancel", **command(AppointmentShape, "cancelAppointment", if_match=True))
@@ -128,7 +106,7 @@ async def cancel(
 ) -> Response:
     """Cancel a visit, or give a hold back. Customers are bound by the service's cancellation notice."""
     if body and body.reason is not None:
-        await keep_visit_note(call, body.reason, appointment_id=appointment_id)
+        await keep_visit_note(call, body.reason, "appointment.cancel", appointment_id=appointment_id)
     return answered(
         await call.submit(booking.cancel, booking.Cancel(appointment_id=appointment_id, if_version=if_version))
     )
@@ -150,11 +128,3 @@ async def fulfil(appointment_id: UUID, call: Commanded, _: Nothing | None = None
 async def mark_no_show(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """The customer did not come."""
     return answered(await call.submit(booking.mark_no_show, booking.MarkNoShow(appointment_id=appointment_id)))
-
-
-async def _with_alternatives(
-    call: Call, refusal: Refusal, service_id: UUID, start: datetime, resource_ids: Sequence[UUID]
-) -> RefusedWithAlternatives:
-    ports, organization_id = call.ports, call.actor.organization_id
-    found = await alternatives(ports.slots, organization_id, service_id, start, resource_ids=resource_ids)
-    return RefusedWithAlternatives(refusal, found)

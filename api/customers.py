@@ -1,6 +1,5 @@
 """Customers: the people whom appointments are for. What they are called and where they are reached is in the vault."""
 
-from dataclasses import replace
 from typing import ClassVar
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from starlette.responses import Response
 from api.catalogue_lists import catalogue_rows, place_in_catalogue
 from api.commanding import Changed, Commanded, IfMatch, answered
 from api.contract import command, query
-from api.people import newcomer, shown_person
+from api.people import newcomer, shown_person, store_change
 from api.reading import Asked, Cursor, Limit, Listed, Reading, page, shown
 from api.shapes import CustomerShape
 from api.values import Body, Change, Email, Locale, Name, Phone, Push
@@ -92,16 +91,10 @@ async def get_customer(asked: Asked, customer_id: UUID) -> Response:
 @router.patch("/{customer_id}", **command(CustomerShape, "changeCustomer", key_required=False, if_match=True))
 async def change(customer_id: UUID, body: CustomerChange, call: Changed, if_version: IfMatch) -> Response:
     """By the front desk, or by the customer."""
-    ports, organization_id = call.ports, call.actor.organization_id
     changes = body.changes()
     wanted = ChangeCustomer(customer_id=customer_id, fields=tuple(changes), if_version=if_version)
-    # The command first: a refused one must not touch what is stored of an existing person.
     answer = await call.submit(change_customer, wanted)
-    known = await ports.vault.person(organization_id, customer_id)
-    person = replace(known or Person(), **changes)
-    if not answer.replayed:
-        await ports.vault.store(organization_id, customer_id, person)
-    return answered(answer, besides=shown_person(person))
+    return answered(answer, besides=shown_person(await store_change(call, answer, customer_id, changes)))
 
 
 async def _version(asked: Reading, customer_id: UUID) -> int:

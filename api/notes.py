@@ -12,20 +12,24 @@ from application.decision import evolved
 from application.journal import Recorded
 from domain.account import Customer, Role
 from domain.appointment import Appointment
-from domain.permissions import Actor
+from domain.permissions import Actor, Reach, reach
 from domain.resource import Resource
 
 
-async def keep_visit_note(call: Call, text: str, *, appointment_id: UUID, customer_id: UUID | None = None) -> None:
+async def keep_visit_note(
+    call: Call, text: str, operation: str, *, appointment_id: UUID, customer_id: UUID | None = None
+) -> None:
     """Notes of a visit, or why it was cancelled; ``customer_id`` where the visit does not exist yet."""
+    if reach(call.actor, operation) is Reach.NONE:
+        return  # the command will be refused
     streams = await call.ports.journal.load([appointment_id, *([customer_id] if customer_id else [])])
     visit = folded(streams[appointment_id])
     known = visit if customer_id is None else folded(streams[customer_id])
     if not isinstance(known, Appointment | Customer) or known.organization_id != call.actor.organization_id:
-        return  # the command will be refused
+        return
     subject_id = known.customer_id if isinstance(known, Appointment) else known.id
     if call.actor.role is Role.CUSTOMER and subject_id != call.actor.subject_id:
-        return  # so will this one
+        return
     await _keep(call, subject_id, text, streams[appointment_id])
 
 

@@ -1,11 +1,14 @@
 """People as requests describe them, on their way to the vault; and the careful order of making a new one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from api.commanding import Call
 from application.vault import Person
+from application.writer import Answer
 from domain.refusals import Refusal
 
 SHOWN_FIELDS = ("display_name", "email", "phone", "locale")
@@ -44,6 +47,24 @@ async def newcomer(
         if account_id:
             await ports.door.credentials.forget(account_id)
         raise
+
+
+async def store_change(call: Call, answer: Answer, subject_id: UUID, changes: Mapping[str, Any]) -> Person:
+    """Store what an accepted command changed of an existing person; the person as they are then.
+
+    After the command, since a refused one must not touch what is stored. A retry stores again, for the first may
+    have died in between, unless the person has been changed since.
+    """
+    vault, organization_id = call.ports.vault, call.actor.organization_id
+    person = replace(await vault.person(organization_id, subject_id) or Person(), **changes)
+    if not answer.replayed or await _is_latest(call, answer, subject_id):
+        await vault.store(organization_id, subject_id, person)
+    return person
+
+
+async def _is_latest(call: Call, answer: Answer, subject_id: UUID) -> bool:
+    recorded = (await call.ports.journal.load([subject_id]))[subject_id]
+    return recorded[-1].position == answer.position
 
 
 def shown_person(person: Person | None) -> dict[str, object]:

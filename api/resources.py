@@ -10,7 +10,7 @@ from starlette.responses import Response
 from api.catalogue_lists import catalogue_rows, place_in_catalogue
 from api.commanding import Changed, Commanded, IfMatch, answered
 from api.contract import command, query
-from api.people import newcomer
+from api.people import newcomer, store_change
 from api.reading import Asked, Cursor, Limit, Listed, page, shown
 from api.shapes import ResourceShape
 from api.values import Body, Change, Count, KindName, Name, ZoneName
@@ -100,10 +100,9 @@ async def change(resource_id: UUID, body: ResourceChange, call: Changed, if_vers
     """Another name. Kind, capacity and time zone are what bookings were decided on: add another resource instead."""
     wanted = ChangeResource(resource_id=resource_id, fields=tuple(body.changes()), if_version=if_version)
     answer = await call.submit(change_resource, wanted)
-    if not answer.replayed:
-        await call.ports.vault.store(call.actor.organization_id, resource_id, Person(display_name=body.name))
+    name = await store_change(call, answer, resource_id, {"display_name": body.name})
     resource, version = await asked.require(Resource, resource_id)
-    besides = _shown(resource, version, Person(display_name=body.name))
+    besides = _shown(resource, version, name)
     del besides["version"]
     return answered(answer, besides=besides)
 

@@ -29,7 +29,6 @@ def test_a_booking_answers_with_the_appointment_its_place_and_its_position(house
 
 def test_a_taken_slot_is_refused_with_the_next_free_ones(house: House) -> None:
     made(house.book(f"{TUESDAY}T10:00:00Z"))  # given
-    house.get(f"/services/{house.service_id}/slots", start=TUESDAY, end=WEDNESDAY)  # the read model has seen it
 
     refused = problem(house.book(f"{TUESDAY}T10:00:00Z"), 409, "slot-taken")  # when
 
@@ -91,7 +90,6 @@ def test_a_reschedule_needs_the_version_that_was_seen(house: House) -> None:
 def test_a_reschedule_to_a_taken_slot_keeps_the_first_and_offers_others(house: House) -> None:
     made(house.book(f"{WEDNESDAY}T13:00:00Z"))
     visit = made(house.book(f"{WEDNESDAY}T14:00:00Z"))
-    house.get(f"/services/{house.service_id}/slots", start=WEDNESDAY, end=THURSDAY)
 
     refused = house.post(
         f"/appointments/{visit['id']}/reschedule", {"start": f"{WEDNESDAY}T13:00:00Z"}, **{"If-Match": '"v1"'}

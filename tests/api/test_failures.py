@@ -1,0 +1,107 @@
+"""What goes wrong on our side is told in general words, with the code that lets a client do the right thing."""
+
+import asyncio
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+from psycopg_pool import AsyncConnectionPool
+from starlette.types import Receive, Scope, Send
+
+from adapters.vault import PostgresVault, Seal
+from api.edge import Edge
+from application.vault import Person
+from application.writer import Busy, Writer
+from tests.api.house import House, key, made, problem
+from tests.api.running_api import KEY, RunningApi
+
+
+async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+    raise RuntimeError("the password of the database is hunter2")
+
+
+def test_an_error_of_ours_says_nothing_but_where_it_was_logged() -> None:
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(broken)), base_url="http://x") as client:
+            return await client.get("/v1/services")
+
+    answer = asyncio.run(ask())
+
+    problem(answer, 500, "internal-error")
+    assert "hunter2" not in answer.text
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@contextmanager
+def away(api: RunningApi, schema: str) -> Iterator[None]:
+    with psycopg.connect(api.settings.database_url, autocommit=True) as connection:
+        connection.execute(f"ALTER SCHEMA {schema} RENAME TO elsewhere")  # type: ignore[arg-type]
+        yield
+        connection.execute(f"ALTER SCHEMA elsewhere RENAME TO {schema}")  # type: ignore[arg-type]
+
+
+def test_a_read_model_that_cannot_be_asked_is_a_503_and_costs_no_booking(house: House) -> None:
+    with away(house.api, "audit_trail"):
+        answer = house["owner"].get("/v1/audit/facts")
+        assert answer.headers["Retry-After"]
+        problem(answer, 503, "unavailable")
+    made(house["owner"].get("/v1/audit/facts"), 200)
+    with away(house.api, "availability"):
+        made(house.book("2026-11-24T09:00:00Z"))
+        refused = problem(house.book("2026-11-24T09:00:00Z"), 409, "slot-taken")
+        assert refused["alternatives"] == []
+
+
+def test_a_writer_that_has_too_much_to_do_asks_to_try_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def busy(*_: object, **__: object) -> None:
+        raise Busy
+
+    monkeypatch.setattr(Writer, "submit", busy)
+    answer = house.book("2026-11-24T10:00:00Z")
+
+    problem(answer, 503, "stale-decision")
+    assert answer.headers["Retry-After"]
+
+
+def put_back(house: House, customer_id: str, person: Person) -> None:
+    """Undo what was stored of a person, as if the process had died before it."""
+
+    async def store() -> None:
+        async with AsyncConnectionPool(house.api.settings.database_url, min_size=1, open=False) as pool:
+            vault = PostgresVault(pool, Seal(base64.b64decode(KEY)))
+            await vault.store(UUID(house.id), UUID(customer_id), person)
+
+    asyncio.run(store())
+
+
+def test_a_retry_stores_what_its_first_attempt_died_before_storing(house: House) -> None:
+    customer = made(house.post("/customers", {"display_name": "Before"}))
+    path, same = f"/v1/customers/{customer['id']}", {**key(), "If-Match": '"v1"'}
+    made(house["owner"].patch(path, json={"display_name": "After"}, headers=same), 200)
+    put_back(house, customer["id"], Person(display_name="Before"))
+
+    made(house["owner"].patch(path, json={"display_name": "After"}, headers=same), 200)
+
+    assert made(house["owner"].get(path), 200)["display_name"] == "After"
+
+
+def test_a_late_retry_does_not_undo_what_came_after(house: House) -> None:
+    customer = made(house.post("/customers", {"display_name": "First"}))
+    path, same = f"/v1/customers/{customer['id']}", {**key(), "If-Match": '"v1"'}
+    made(house["owner"].patch(path, json={"display_name": "Second"}, headers=same), 200)
+    made(house["owner"].patch(path, json={"display_name": "Third"}, headers={"If-Match": '"v2"'}), 200)
+
+    made(house["owner"].patch(path, json={"display_name": "Second"}, headers=same), 200)
+
+    assert made(house["owner"].get(path), 200)["display_name"] == "Third"
+
+
+def test_health_and_metrics_are_there(api: RunningApi) -> None:
+    with api.client() as client:
+        assert client.get("/livez").json() == {"status": "alive"}
+        assert client.get("/readyz").json()["parts"].keys() == {"postgres", "redis", "kafka", "projections"}
+        assert "daybook_http_request_seconds" in client.get("/metrics").text
