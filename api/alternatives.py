@@ -21,6 +21,7 @@ from domain.refusals import (
     TooSoon,
 )
 from domain.resource import Resource
+from projections.availability import Availability
 
 ANOTHER_START_MAY_DO = (
     SlotTaken,
@@ -33,7 +34,6 @@ ANOTHER_START_MAY_DO = (
 )
 """The refusals to which the next free slots are the answer that one would want."""
 
-SINK = "availability"
 WAIT_MAX_S = 0.5
 
 
@@ -44,7 +44,7 @@ async def with_alternatives(
     try:
         # What refused may be younger than the read model: a slot that overlaps it would be refused again.
         position = await _position_of(call, refusal)
-        await ports.fence.reached(SINK, organization_id, position, timeout_s=WAIT_MAX_S)
+        await ports.fence.reached(Availability.NAME, organization_id, position, timeout_s=WAIT_MAX_S)
         found = await alternatives(ports.slots, organization_id, service_id, start, resource_ids=resource_ids)
     except ports.outages:
         found = ()  # the refusal stands, whether or not the read model can be asked for more

@@ -12,11 +12,9 @@ from api.shapes import SlotsShape
 from api.values import DayOrInstant, ZoneName
 from application.slots import find_slots, time_zone_of
 from domain.permissions import ensure_may
+from projections.availability import Availability
 
 router = APIRouter(prefix="/v1/services", tags=["services"])
-
-SINKS = ("availability", "catalogue")
-"""The read models that slots are found in."""
 
 
 @router.get("/{service_id}/slots", **query(SlotsShape, "findSlots"))
@@ -33,8 +31,7 @@ async def get_slots(
 ) -> Response:
     """The starts that a booking would be given now, earliest first, each with the resources that it would take."""
     ensure_may(asked.actor, "slots.read")
-    for sink in SINKS:
-        await asked.caught_up(sink)
+    await asked.caught_up(Availability.NAME)
     organization_id = asked.actor.organization_id
     zone = zone_named(time_zone or await time_zone_of(asked.ports.slots, organization_id, service_id))
     first, last = window(start, end, zone)
