@@ -201,12 +201,17 @@ class KafkaFeed:
                 consumer.close(autocommit=False, timeout_ms=1_000)
 
     def _connect(self) -> None:
-        # A group that is joined before there is a topic may be stuck with nothing to share out.
         if not topic_exists(self._bootstrap, self._topic):
             raise TopicUnavailable("the relay has not made the topic yet")
         self._consumer = new_consumer(self._bootstrap, group_id=self._group)
         self._consumer.subscribe([self._topic], listener=_Placing(self._consumer, self._next_offsets))
         self._assigned_at = time.monotonic()
+        # The first poll joins the group. A leader that does not know the topic yet shares out nothing, and may
+        # not notice when it does.
+        while not has_heard_of(self._consumer, self._topic):
+            if time.monotonic() - self._assigned_at > TOPIC_MISSING_FOR_S:
+                raise TopicUnavailable("the broker does not describe the topic")
+            time.sleep(0.01)
 
     def _ensure_of_use(self) -> None:
         now = time.monotonic()

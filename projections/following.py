@@ -25,6 +25,8 @@ LOOK_EVERY_S = 1.0
 PARTITION_SILENT_S = 10.0
 """While others bring facts, a partition may be silent for so long before the journal is asked. That reads
 the others' facts again, so not at once."""
+JOINING_S = 15.0
+"""A group may take so long to share out partitions, after a crash of a member; until then all are followed."""
 ORPHANED_AFTER_S = 15.0
 """A partition of another follower that stood still for so long, although the journal went on, has none."""
 
@@ -62,6 +64,7 @@ class Follower:
         self._monotonic = monotonic
         self._stopping = threading.Event()
         self._fed: frozenset[int] = frozenset()
+        self._fed_at = monotonic()
         self._adopted: frozenset[int] = frozenset()
         self._others: dict[tuple[str, int], int] = {}
         self._others_at = monotonic()
@@ -119,16 +122,26 @@ class Follower:
             deliveries = self._feed.poll(timeout_s)
             fed = self._feed.partitions()
         except TopicUnavailable as lost:
-            # No broker, no one to share the partitions out: follow all of them in the journal. Another process
-            # that does the same only finds, under the checkpoint's lock, that the work is done.
             if self._fed != self._all_partitions:
                 logger.warning("no feed (%s): following the journal", lost)
             deliveries, fed = (), self._all_partitions
             self._stopping.wait(timeout_s)
+        self._share(fed)
+        return deliveries
+
+    def _share(self, fed: frozenset[int]) -> None:
+        """While there is no one to share the partitions out, follow all of them, in the journal.
+
+        Another process that does the same only finds, under the checkpoint's lock, that the work is done.
+        """
+        now = self._monotonic()
+        if fed:
+            self._fed_at = now
+        elif now - self._fed_at < JOINING_S:
+            fed = self._all_partitions
         if fed != self._fed:
             self._fed, self._adopted = fed, frozenset()
             self._assign()
-        return deliveries
 
     def _assign(self) -> None:
         for outlet in self._outlets:

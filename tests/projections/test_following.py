@@ -18,7 +18,7 @@ from application.journal import Recorded
 from application.relaying import Relay
 from projections.applying import Outlet
 from projections.checkpoint import PROGRESS_CHANNEL, Sink, lowest_checkpoint
-from projections.following import ORPHANED_AFTER_S, Follower
+from projections.following import JOINING_S, ORPHANED_AFTER_S, Follower
 from tests.facts import ListedJournal
 
 PARTITIONS = 3
@@ -286,6 +286,19 @@ def test_partitions_move_between_followers(scene: Scene) -> None:
     for follower in (left, right):
         scene.turn(follower)
     scene.ensure_exactly_once()
+
+
+def test_a_new_process_follows_the_journal_until_its_group_has_shared_the_partitions_out(scene: Scene) -> None:
+    scene.happen(0, 1, 2)
+    follower = scene.follower(Diary(), assigned=frozenset())
+    scene.turn(follower)
+    scene.ensure_exactly_once()
+    scene.wait(JOINING_S)
+    scene.turn(follower)
+    scene.happen(0)
+    scene.wait(1.0)
+    scene.turn(follower)
+    assert scene.entries() == [1, 2, 3], "one follower too many: the partitions are others'"
 
 
 def test_a_partition_that_no_one_follows_is_adopted_until_partitions_are_shared_out_again(scene: Scene) -> None:
