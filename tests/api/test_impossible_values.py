@@ -8,6 +8,9 @@ import pytest
 
 from tests.api.house import House, key, problem
 
+SOMEONES = "0b7a7c52-7d6c-4c06-8f5b-8f0c6f1fd1a4"
+"""An id that is always the same: the workers of a parallel run must name their tests alike."""
+
 
 @pytest.fixture(autouse=True)
 def nothing_happens(house: House) -> Iterator[None]:
@@ -52,9 +55,9 @@ def sent(house: House, path: str, body: object, *, method: str = "POST", **heade
         ("/services", {"max_advance_days": 36_500}, "invalid-value"),
         ("/services", {"requirements": []}, "invalid-request"),
         ("/services", {"requirements": [{}]}, "invalid-value"),
-        ("/services", {"requirements": [{"kind": "room", "resource_id": str(uuid4())}]}, "invalid-value"),
+        ("/services", {"requirements": [{"kind": "room", "resource_id": SOMEONES}]}, "invalid-value"),
         ("/services", {"requirements": [{"kind": "room", "quantity": 0}]}, "invalid-request"),
-        ("/services", {"requirements": [{"pool_id": str(uuid4())}]}, "invalid-request"),
+        ("/services", {"requirements": [{"pool_id": SOMEONES}]}, "invalid-request"),
         ("/services", {"price": {"amount": -1, "currency": "BRL"}}, "invalid-request"),
         ("/services", {"price": {"amount": 100, "currency": "real"}}, "invalid-request"),
         ("/services", {"seats": 12}, "invalid-request"),

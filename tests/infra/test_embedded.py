@@ -1,5 +1,7 @@
 """The embedded servers are the real ones, and forget only what they may."""
 
+from uuid import uuid4
+
 import psycopg
 import redis
 
@@ -22,8 +24,12 @@ def test_valkey_answers(valkey_url: str) -> None:
 def test_the_broker_speaks_kafka(broker: str) -> None:
     from kafka.admin import KafkaAdminClient
 
+    topic = f"embedded-{uuid4().hex}"
     client = KafkaAdminClient(bootstrap_servers=broker)
     try:
-        assert client.list_topics() == []
+        client.create_topics({topic: {"num_partitions": 3}})
+        (described,) = client.describe_topics([topic])
     finally:
         client.close()
+
+    assert len(described["partitions"]) == 3
