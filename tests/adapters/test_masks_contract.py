@@ -196,7 +196,7 @@ def test_what_another_wrote_under_our_name_is_no_block(valkey_url: str) -> None:
     place = RedisPlace(valkey_url, "test")
     place.sink.put({HERE: Block(7, planes(0, 60))})
     with redis.Redis.from_url(valkey_url) as client:
-        (name,) = client.keys("*")  # type: ignore[misc]
+        (name,) = client.keys("*")
         client.set(name, b"rubbish")
 
     async def body(cache: MaskCache) -> None:

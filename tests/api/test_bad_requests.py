@@ -141,7 +141,7 @@ def test_a_terabyte_that_is_only_announced_is_refused_at_once(house: House) -> N
 
 @pytest.mark.parametrize("given", [None, "", "x" * 256, "a\tb", "é"], ids=repr)
 def test_a_command_needs_an_idempotency_key(house: House, given: str | None) -> None:
-    headers = {} if given is None else {"Idempotency-Key": given.encode("latin-1")}
+    headers = {} if given is None else {b"Idempotency-Key": given.encode("latin-1")}
     for path in ("/appointments", f"/appointments/{uuid4()}/confirm", "/customers", "/organizations"):
         answer = house["owner"].post(f"/v1{path}", json=booking(house), headers=headers)
         problem(answer, 400, "idempotency-key-missing")
@@ -172,7 +172,7 @@ def test_what_is_not_there_is_not_found(house: House) -> None:
 def test_positions_and_lists_have_their_bounds(house: House) -> None:
     owner = house["owner"]
     for position in ("-1", "x", "1.5", "٣", "9" * 30):
-        headers = {"Journal-Position": position.encode()}
+        headers = {b"Journal-Position": position.encode()}
         problem(owner.get("/v1/services", headers=headers), 400, "malformed-position")
     for query in ("limit=0", "limit=-1", "limit=1000000000", "limit=ten"):
         problem(owner.get(f"/v1/customers?{query}"), 422, "invalid-request")
@@ -189,7 +189,7 @@ def test_a_trace_goes_on_and_a_malformed_one_does_not(house: House) -> None:
     given = {"traceparent": f"00-{trace_id}-{uuid4().hex[:16]}-01"}
     assert house["owner"].get("/v1/nothing", headers=given).json()["trace_id"] == trace_id
     for bad in ("00-x", f"00-{'0' * 32}-{'1' * 16}-01", f"00-{trace_id}-{uuid4().hex[:16]}-01 "[:-2], "☃"):
-        answer = house["owner"].get("/v1/nothing", headers={"traceparent": bad.encode()})
+        answer = house["owner"].get("/v1/nothing", headers={b"traceparent": bad.encode()})
         assert len(answer.json()["trace_id"]) == 32
         assert answer.json()["trace_id"] != trace_id
 

@@ -39,9 +39,9 @@ def test_an_error_of_ours_says_nothing_but_where_it_was_logged() -> None:
 @contextmanager
 def away(api: RunningApi, schema: str) -> Iterator[None]:
     with psycopg.connect(api.settings.database_url, autocommit=True) as connection:
-        connection.execute(f"ALTER SCHEMA {schema} RENAME TO elsewhere")  # type: ignore[arg-type]
+        connection.execute(f"ALTER SCHEMA {schema} RENAME TO elsewhere")
         yield
-        connection.execute(f"ALTER SCHEMA elsewhere RENAME TO {schema}")  # type: ignore[arg-type]
+        connection.execute(f"ALTER SCHEMA elsewhere RENAME TO {schema}")
 
 
 def test_a_read_model_that_cannot_be_asked_is_a_503_and_costs_no_booking(house: House) -> None:

@@ -224,7 +224,7 @@ def test_no_forged_token_gets_in(house: House) -> None:
     good = sign_in(house.api, house.emails["staff"])["access_token"]
     with house.api.client() as client:
         for name, token in forgeries(good).items():
-            headers = {"Authorization": f"Bearer {token}".encode("latin-1", "replace")}
+            headers = {b"Authorization": f"Bearer {token}".encode("latin-1", "replace")}
             answer = client.get("/v1/services", headers=headers)
             problem(answer, 401, "unauthenticated")
             assert answer.headers["WWW-Authenticate"].startswith("Bearer"), name

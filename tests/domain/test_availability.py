@@ -160,7 +160,7 @@ def clinics(draw: st.DrawFn) -> tuple[Clinic, Interval, datetime]:
     requirements = tuple(
         Requirement(resource_id=one.id, quantity=draw(st.integers(1, 3)))
         if isinstance(one, Resource)
-        else Requirement(kind=one, quantity=draw(st.integers(1, 2)))
+        else Requirement(kind=str(one), quantity=draw(st.integers(1, 2)))
         for one in wanted
     )
     if draw(st.booleans()):  # two requirements that compete for the same candidates

@@ -45,7 +45,7 @@ def blocks_in(url: str) -> dict[BlockKey, Block]:
 def slots_of(url: str, clinic: Clinic, masks: MemoryMasks) -> Found:
     async def read(pool: AsyncConnectionPool) -> Found:
         queries = AvailabilityQueries(pool, PARTITIONS)
-        sources = Sources(queries, Masks(queries, masks), AsOf(clinic.desk))  # type: ignore[arg-type]
+        sources = Sources(queries, Masks(queries, masks), AsOf(clinic.desk))
         now = clinic.desk.now
         first = await find_slots(sources, clinic.desk.organization_id, clinic.service, now, now + DAYS_AHEAD)
         again = await find_slots(sources, clinic.desk.organization_id, clinic.service, now, now + DAYS_AHEAD)
