@@ -15,7 +15,7 @@ from infra.progress_bar import progress
 from infra.real.client import Client, Unanswered
 from infra.real.clinics import set_up
 from infra.real.judging import judge
-from infra.real.replaying import Replay, Tally
+from infra.real.replaying import STEPS_A_ROW, Replay, Tally
 from infra.real.rows import BrokenRow, NotTheData, Row, read_rows
 from infra.real.stack import FreshStack, fresh_stack
 from infra.supervisor import NotReady
@@ -70,8 +70,8 @@ async def _replay(stack: FreshStack, rows: Sequence[Row]) -> Tally:
     async with Client(stack.url) as client:
         with progress("clinics") as tell:
             clinics = await set_up(client, rows, tell)
-        with progress("appointments") as tell:
-            return await Replay(clinics, stack.clock, lambda done: tell(done, len(rows))).run(rows)
+        with progress("bookings and visits") as tell:
+            return await Replay(clinics, stack.clock, lambda done: tell(done, STEPS_A_ROW * len(rows))).run(rows)
 
 
 def _catch_up(stack: FreshStack) -> None:

@@ -18,6 +18,8 @@ from infra.real.rows import ZONE, Row
 TOGETHER = timedelta(minutes=1)
 """What happens within a minute is sent together, when the clock shows the last of it."""
 ARRIVES_BEFORE = timedelta(minutes=5)
+STEPS_A_ROW = 2
+"""Its booking, and months later its visit or no-show."""
 LOOKS_MAX = 5
 """How often a booking looks for a free slot: two at one desk may see the same one."""
 
@@ -46,7 +48,7 @@ class Event:
 
 
 class Replay:
-    """Runs the rows through the API. ``on_progress`` is told how many rows are done with."""
+    """Runs the rows through the API. ``on_progress`` is told how many of a row's ``STEPS_A_ROW`` are done, over all."""
 
     def __init__(self, clinics: Mapping[str, Clinic], clock: ReplayClock, on_progress: Callable[[int], None]) -> None:
         self._clinics = clinics
@@ -97,9 +99,10 @@ class Replay:
         reply = await self._book_first_free(clinic, row, customer_id)
         if not reply.ok:
             self.tally.refused.append(f"line {row.line}: refused, {reply.problem}: {reply.body.get('detail')}")
-            self._close()
+            self._advance(STEPS_A_ROW)
             return
         self.tally.booked += 1
+        self._advance()
         clinic.position = reply.position
         start, end = (datetime.fromisoformat(reply.body[edge]) for edge in ("start", "end"))
         appointment_id = str(reply.body["id"])
@@ -135,15 +138,15 @@ class Replay:
         match event.step:
             case Step.FULFIL:
                 self.tally.fulfilled += 1
-                self._close()
+                self._advance()
             case Step.MISS:
                 self.tally.missed += 1
-                self._close()
+                self._advance()
             case _:
                 pass
 
-    def _close(self) -> None:
-        self._done += 1
+    def _advance(self, steps: int = 1) -> None:
+        self._done += steps
         self._on_progress(self._done)
 
 
