@@ -1,5 +1,6 @@
 """The relay as a process: journal on PostgreSQL, topic on a broker, a follower at the other end."""
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -155,7 +156,7 @@ def test_when_the_leader_loses_its_connection_another_relay_goes_on(line: Line) 
     line.relay()
     eventually(lambda: len(line.leaders()) == 1)
     feed = line.feed()
-    eventually(lambda: not feed.poll(0.1) and len(feed.partitions()) == PARTITIONS)
+    eventually(lambda: feed_is_ready(feed))
     line.append(100)
     before = drained(feed, 100)
     (leader,) = line.leaders()
@@ -186,6 +187,19 @@ def test_after_the_broker_has_forgotten_everything_facts_arrive_over_it_again(
     eventually(lambda: line.applied() == 610)
 
 
+def test_relay_and_follower_go_on_after_postgresql_was_stopped_without_warning(
+    line: Line, servers: EmbeddedStack
+) -> None:
+    line.relay()
+    line.follower()
+    line.append(100)
+    eventually(lambda: line.applied() == 100)
+    servers.restart("postgres", signal.SIGQUIT)  # when: an immediate stop, and a recovery
+    line.journal = psycopg.connect(line.url, autocommit=True)
+    line.append(100)
+    eventually(lambda: line.applied() == 200)  # then
+
+
 def feed_is_ready(feed: KafkaFeed) -> bool:
     from application.feed import TopicUnavailable
 
@@ -193,4 +207,4 @@ def feed_is_ready(feed: KafkaFeed) -> bool:
         feed.poll(0.1)
     except TopicUnavailable:
         return False
-    return bool(feed.partitions())
+    return len(feed.partitions()) == PARTITIONS

@@ -2,113 +2,23 @@
 
 import random
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator, Sequence
+from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg import Connection, Cursor
-from psycopg.sql import SQL, Identifier
+from psycopg import Cursor
 
-from adapters.memory_feed import MemoryBroker, MemoryFeed, MemoryTopic
 from application.feed import Delivery
 from application.journal import Recorded
-from application.relaying import Relay
 from projections.applying import Outlet
-from projections.checkpoint import PROGRESS_CHANNEL, Sink, lowest_checkpoint
-from projections.following import JOINING_S, ORPHANED_AFTER_S, Follower
-from tests.facts import ListedJournal
-
-PARTITIONS = 3
-EVERYTHING = frozenset(range(PARTITIONS))
-
-
-class Diary:
-    """A sink that only writes down what it was given: a fact applied twice is a second row, or an error."""
-
-    NAME: ClassVar[str] = "diary"
-    TABLES: ClassVar[str] = "CREATE TABLE entry (number bigserial, organization bigint, position bigint)"
-
-    def __init__(self) -> None:
-        self.before: Callable[[Sequence[Recorded], Cursor[Any]], None] = lambda _batch, _cursor: None
-        self.announced: list[int] = []
-
-    def project(self, batch: Sequence[Recorded], cursor: Cursor[Any]) -> None:
-        cursor.executemany(
-            "INSERT INTO entry (organization, position) VALUES (%s, %s)",
-            [(fact.provenance.organization_id.int, fact.position) for fact in batch],
-        )
-        self.before(batch, cursor)
-
-    def after_commit(self, batch: Sequence[Recorded]) -> None:
-        self.announced += [fact.position for fact in batch]
-
-
-class Scene:
-    """A journal, a broker in memory, a relay, and followers on a real database."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.journal = ListedJournal()
-        self.broker = MemoryBroker(PARTITIONS)
-        self.now = 1_000.0
-        self.relay = Relay(self.journal, MemoryTopic(self.broker), PARTITIONS, lambda: 0, monotonic=lambda: self.now)
-        self.connection = psycopg.connect(url, autocommit=True)
-
-    def connect(self) -> Connection[Any]:
-        return psycopg.connect(self.url, application_name="follower under test")
-
-    def follower(self, *sinks: Sink, assigned: frozenset[int] = EVERYTHING) -> Follower:
-        feed = MemoryFeed(self.broker, assigned)
-        return Follower(
-            sinks,
-            feed,
-            self.journal,
-            connect=self.connect,
-            partitions=PARTITIONS,
-            monotonic=lambda: self.now,
-        )
-
-    def happen(self, *organizations: int) -> None:
-        """Facts that the relay has published."""
-        self.journal.append(*organizations)
-        while self.relay.step():
-            continue
-
-    def turn(self, follower: Follower, times: int = 3) -> None:
-        for _ in range(times):
-            follower.step(0.0)
-
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-
-    def entries(self, name: str = "diary") -> list[int]:
-        """In the order in which they were applied."""
-        query = SQL("SELECT position FROM {} ORDER BY number").format(Identifier(name, "entry"))
-        return [position for (position,) in self.connection.execute(query).fetchall()]
-
-    def ensure_exactly_once(self, name: str = "diary") -> None:
-        entries = self.entries(name)
-        assert sorted(entries) == [fact.position for fact in self.journal.facts]
-        for partition in range(PARTITIONS):
-            of_partition = set(self.journal.positions(partition, PARTITIONS))
-            assert [p for p in entries if p in of_partition] == sorted(of_partition)
-
-    def kill_followers(self) -> None:
-        """As an administrator would; the rows of an open transaction are gone."""
-        self.connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = 'follower under test' AND datname = current_database()"
-        )
+from projections.checkpoint import PROGRESS_CHANNEL, lowest_checkpoint
+from tests.projections.following_scene import EVERYTHING, PARTITIONS, Diary, Scene
 
 
 @pytest.fixture
 def scene(postgres_url: str) -> Iterator[Scene]:
     made = Scene(postgres_url)
-    for name in ("diary", "twin", "deliveries", "timers"):  # the last two come with the migrations
-        made.connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(name)))
     yield made
     made.connection.close()
 
@@ -164,16 +74,6 @@ def test_a_gap_is_filled_from_the_journal(scene: Scene) -> None:
     scene.ensure_exactly_once()
 
 
-def test_a_broker_that_is_gone_for_good_delays_but_loses_nothing(scene: Scene) -> None:
-    follower = scene.follower(Diary())
-    scene.turn(follower)
-    scene.broker.reachable = False
-    scene.journal.append(0, 1, 2, 0)
-    scene.wait(1.0)
-    scene.turn(follower)
-    scene.ensure_exactly_once()
-
-
 def test_a_partition_that_is_silent_while_others_are_not_is_looked_after(scene: Scene) -> None:
     follower = scene.follower(Diary())
     scene.turn(follower)
@@ -184,149 +84,6 @@ def test_a_partition_that_is_silent_while_others_are_not_is_looked_after(scene: 
         scene.happen(0)
         scene.turn(follower)
     scene.ensure_exactly_once()
-
-
-def test_an_error_before_the_commit_undoes_rows_and_checkpoint_alike(scene: Scene) -> None:
-    diary = Diary()
-    follower = scene.follower(diary)
-    scene.turn(follower)
-
-    def fail_once(_batch: Sequence[Recorded], _cursor: Cursor[Any]) -> None:
-        diary.before = lambda _batch, _cursor: None
-        raise RuntimeError("after the rows, before the commit")
-
-    diary.before = fail_once
-    scene.happen(0, 1, 2, 0, 1)
-    scene.turn(follower)
-    scene.ensure_exactly_once()
-
-
-def test_a_connection_that_dies_before_the_commit_is_replaced(scene: Scene) -> None:
-    diary = Diary()
-    follower = scene.follower(diary)
-    scene.turn(follower)
-
-    def kill(_batch: Sequence[Recorded], _cursor: Cursor[Any]) -> None:
-        diary.before = lambda _batch, _cursor: None
-        scene.kill_followers()
-
-    diary.before = kill
-    scene.happen(0, 1, 2)
-    scene.turn(follower)
-    assert scene.entries() == []
-    scene.happen(0)
-    scene.wait(0.1)
-    scene.turn(follower)
-    scene.ensure_exactly_once()
-
-
-def test_a_fact_that_cannot_be_applied_halts_its_partition_of_its_sink_and_nothing_else(scene: Scene) -> None:
-    diary, twin = Diary(), type("Twin", (Diary,), {"NAME": "twin"})()
-
-    def poison(batch: Sequence[Recorded], _cursor: Cursor[Any]) -> None:
-        if any(fact.position == 4 for fact in batch):
-            raise ValueError("not this one")
-
-    diary.before = poison
-    follower = scene.follower(diary, twin)
-    scene.turn(follower)
-    scene.happen(0, 1, 0, 0, 1, 0, 2)  # when
-    scene.turn(follower)
-    scene.happen(0, 1)
-    scene.turn(follower)
-    assert sorted(scene.entries()) == [1, 2, 3, 5, 7, 9]  # then
-    scene.ensure_exactly_once("twin")
-    diary.before = lambda _batch, _cursor: None  # and when it can be applied again
-    scene.wait(60.0)
-    scene.turn(follower)
-    scene.ensure_exactly_once()
-
-
-def test_of_two_followers_on_one_partition_the_slower_finds_its_work_done(scene: Scene) -> None:
-    diary = Diary()
-    zombie, heir = scene.follower(diary), scene.follower(Diary())
-    scene.turn(zombie)
-    scene.turn(heir)
-    scene.happen(0, 1, 2)
-    in_transaction, may_commit = threading.Event(), threading.Event()
-
-    def linger(_batch: Sequence[Recorded], _cursor: Cursor[Any]) -> None:
-        in_transaction.set()
-        may_commit.wait(10)
-
-    diary.before = linger
-    first = threading.Thread(target=zombie.step, args=(0.0,))
-    second = threading.Thread(target=heir.step, args=(0.0,))
-    first.start()
-    assert in_transaction.wait(10)
-    second.start()
-    time.sleep(0.2)
-    assert second.is_alive(), "it waits at the checkpoint"
-    may_commit.set()
-    first.join(10)
-    second.join(10)
-    diary.before = lambda _batch, _cursor: None
-    scene.happen(0, 1)
-    scene.turn(heir)
-    scene.turn(zombie)
-    scene.ensure_exactly_once()
-
-
-def test_partitions_move_between_followers(scene: Scene) -> None:
-    left, right = scene.follower(Diary(), assigned=frozenset({0, 1})), scene.follower(Diary(), assigned=frozenset({2}))
-    for follower in (left, right):
-        scene.turn(follower)
-    scene.happen(0, 1, 2)
-    for follower in (left, right):
-        scene.turn(follower)
-    for follower, share in ((left, frozenset({0})), (right, frozenset({1, 2}))):
-        assert isinstance(follower._feed, MemoryFeed)
-        follower._feed.assigned = share
-    scene.happen(1, 1, 0)
-    for follower in (left, right):
-        scene.turn(follower)
-    scene.ensure_exactly_once()
-
-
-def test_a_new_process_follows_the_journal_until_its_group_has_shared_the_partitions_out(scene: Scene) -> None:
-    scene.happen(0, 1, 2)
-    follower = scene.follower(Diary(), assigned=frozenset())
-    scene.turn(follower)
-    scene.ensure_exactly_once()
-    scene.wait(JOINING_S)
-    scene.turn(follower)
-    scene.happen(0)
-    scene.wait(1.0)
-    scene.turn(follower)
-    assert scene.entries() == [1, 2, 3], "one follower too many: the partitions are others'"
-
-
-def test_a_partition_that_no_one_follows_is_adopted_until_partitions_are_shared_out_again(scene: Scene) -> None:
-    follower = scene.follower(Diary(), assigned=frozenset({0}))
-    scene.turn(follower)
-    for _ in range(3):
-        scene.happen(0, 1, 2)
-        scene.wait(ORPHANED_AFTER_S)
-        scene.turn(follower)
-    scene.ensure_exactly_once()
-    heir = scene.follower(Diary(), assigned=frozenset({1, 2}))
-    for _ in range(3):
-        scene.happen(0, 1, 2)
-        scene.turn(heir)
-        scene.turn(follower)
-    scene.wait(1.0)
-    scene.turn(follower)
-    scene.ensure_exactly_once()
-
-
-def test_many_processes_may_make_the_schema_at_once(scene: Scene) -> None:
-    followers = [scene.follower(Diary()) for _ in range(8)]
-    threads = [threading.Thread(target=scene.turn, args=(follower,)) for follower in followers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert all(follower.caught_up() for follower in followers)
 
 
 def test_each_commit_tells_how_far_the_sink_has_come(scene: Scene) -> None:
