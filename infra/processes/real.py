@@ -1,6 +1,7 @@
 """``daybook real``: real appointments through a fresh stack, then judged by code that shares nothing with it."""
 
 import asyncio
+import signal
 import sys
 import time
 import urllib.request
@@ -27,6 +28,7 @@ CATCHES_UP_WITHIN_S = 120.0
 def run(*, data: Path, data_dir: Path | None, limit: int | None) -> int:
     """0 if nothing was booked twice and every read model equals its replay; the last line has the figures."""
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # an exit that stops the stack, too
     try:
         rows, broken = _read(data, limit)
         with fresh_stack(data_dir, now=min(row.booked_at for row in rows) - SETS_UP_BEFORE) as stack:
@@ -37,6 +39,9 @@ def run(*, data: Path, data_dir: Path | None, limit: int | None) -> int:
     except NotTheData as problem:
         sys.stderr.write(f"daybook real: {problem}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("daybook real: stopped\n")
+        return 128 + signal.SIGINT
     except (ServerFailed, NotReady, Unanswered) as failed:
         sys.stderr.write(f"daybook real: {failed}\n")
         return 1

@@ -15,8 +15,8 @@ from infra.real.client import Reply
 from infra.real.clinics import OPENS, Clinic
 from infra.real.rows import ZONE, Row
 
-TOGETHER = timedelta(minutes=1)
-"""What happens within a minute is sent together, when the clock shows the last of it."""
+TOGETHER = timedelta(minutes=5)
+"""What happens within five minutes is sent together, when the clock shows the last of it: a city has many desks."""
 ARRIVES_BEFORE = timedelta(minutes=5)
 STEPS_A_ROW = 2
 """Its booking, and months later its visit or no-show."""
@@ -63,13 +63,13 @@ class Replay:
         for row in rows:
             self._at(row.booked_at, Event(Step.BOOK, row))
         while self._timeline:
-            await self._happen(self._next_minute())
+            await self._happen(self._next_minutes())
         return self.tally
 
     def _at(self, moment: datetime, event: Event) -> None:
         heapq.heappush(self._timeline, (moment, next(self._order), event))
 
-    def _next_minute(self) -> list[Event]:
+    def _next_minutes(self) -> list[Event]:
         first = moment = self._timeline[0][0]
         together: list[Event] = []
         while self._timeline and self._timeline[0][0] < first + TOGETHER:
@@ -95,8 +95,7 @@ class Replay:
 
     async def _book(self, row: Row) -> None:
         clinic = self._clinics[row.clinic]
-        customer_id = await clinic.customer(row.patient_id)
-        reply = await self._book_first_free(clinic, row, customer_id)
+        reply = await self._book_first_free(clinic, row)
         if not reply.ok:
             self.tally.refused.append(f"line {row.line}: refused, {reply.problem}: {reply.body.get('detail')}")
             self._advance(STEPS_A_ROW)
@@ -113,16 +112,20 @@ class Replay:
             self._at(arrives, Event(Step.ARRIVE, row, appointment_id))
             self._at(end, Event(Step.FULFIL, row, appointment_id))
 
-    async def _book_first_free(self, clinic: Clinic, row: Row, customer_id: str) -> Reply:
+    async def _book_first_free(self, clinic: Clinic, row: Row) -> Reply:
         """Where the day has no free slot its opening is asked for, so that the API itself says why not."""
         query = {
             "start": row.day.isoformat(),
             "end": (row.day + timedelta(days=1)).isoformat(),
             "time_zone": ZONE.key,
         }
+        path = f"/v1/services/{clinic.service_id}/slots"
         for look in range(LOOKS_MAX):
-            path = f"/v1/services/{clinic.service_id}/slots"
-            free = (await clinic.member.must("GET", path, query=query, position=clinic.position)).body["slots"]
+            customer_id, seen = await asyncio.gather(
+                clinic.customer(row.patient_id),
+                clinic.member.must("GET", path, query=query, position=clinic.position),
+            )
+            free = seen.body["slots"]
             start = free[0]["start"] if free else _opening(row)
             wish = {"service_id": clinic.service_id, "start": start, "customer_id": customer_id}
             key = f"book {row.line} {look}"
