@@ -5,7 +5,6 @@ misses is read from the journal, and while it brings nothing the journal is aske
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from psycopg import Connection
 
 from application.feed import Delivery, Feed, TopicUnavailable
 from application.journal import JournalReader, JournalUnavailable
+from application.stopping import StopRequest
 from projections.applying import RECONNECT_LONGEST_S, Outlet, retry_delay_s
 from projections.checkpoint import Sink
 
@@ -62,7 +62,7 @@ class Follower:
         self._all_partitions = frozenset(range(partitions))
         self._progress = progress
         self._monotonic = monotonic
-        self._stopping = threading.Event()
+        self._stop = StopRequest()
         self._fed: frozenset[int] = frozenset()
         self._fed_at = monotonic()
         self._adopted: frozenset[int] = frozenset()
@@ -77,7 +77,7 @@ class Follower:
         """Follow until ``stop``. Nothing that can be tried again ends it."""
         failures = 0
         try:
-            while not self._stopping.is_set():
+            while not self._stop.made:
                 try:
                     self.step()
                     failures = 0
@@ -88,7 +88,7 @@ class Follower:
                     logger.warning(
                         "following goes on in %.1f s: %s", delay_s, wrong, exc_info=None if expected else wrong
                     )
-                    self._stopping.wait(delay_s)
+                    self._stop.pause(delay_s)
         finally:
             self._feed.close()
             for outlet in self._outlets:
@@ -96,7 +96,7 @@ class Follower:
 
     def stop(self) -> None:
         """Let ``run`` return after the present turn; for signal handlers and other threads."""
-        self._stopping.set()
+        self._stop.make()
 
     def step(self, poll_s: float = POLL_S) -> int:
         """One turn: what arrived, then a page of the journal for each sink that is behind. Facts applied."""
@@ -125,7 +125,7 @@ class Follower:
             if self._fed != self._all_partitions:
                 logger.warning("no feed (%s): following the journal", lost)
             deliveries, fed = (), self._all_partitions
-            self._stopping.wait(timeout_s)
+            self._stop.pause(timeout_s)
         self._share(fed)
         return deliveries
 
