@@ -25,6 +25,9 @@ from projections.following import Follower
 class NotMigrated(Exception):  # noqa: N818
     """The database has no journal yet."""
 
+    def __init__(self) -> None:
+        super().__init__("the database has no journal: run `daybook migrate` first")
+
 
 def connecting(settings: Settings, process: str) -> Callable[[], Connection[Any]]:
     """How to open a connection of this process's own."""
@@ -37,7 +40,7 @@ def epoch_of(settings: Settings, process: str) -> UUID:
         try:
             return PostgresJournalReader(connection).epoch()
         except psycopg.errors.UndefinedTable:
-            raise NotMigrated("the database has no journal: run `daybook migrate` first") from None
+            raise NotMigrated from None
 
 
 def clock_of(settings: Settings) -> Clock:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from infra.log_lines import configure_logging
-from infra.settings import Settings, load_settings
+from infra.settings import Settings, load_settings, variable
 
 
 def begun(process: str) -> Settings:
@@ -27,5 +27,9 @@ def on_stop(stop: Callable[[], None]) -> None:
 
 def cannot(process: str, why: Exception) -> int:
     """Say in one line why the process cannot begin; its exit code."""
-    sys.stderr.write(f"daybook {process}: {str(why).splitlines()[0]}\n")
+    import psycopg
+
+    # Whoever starts it again when PostgreSQL is back is right to: no code 2, although the setting is named.
+    named = f"{variable('database_url')}: " if isinstance(why, psycopg.OperationalError) else ""
+    sys.stderr.write(f"daybook {process}: {named}{str(why).splitlines()[0]}\n")
     return 1

@@ -6,6 +6,7 @@ import sys
 import psycopg
 
 from infra.migrations import migrate as bring_up_to_date
+from infra.process import cannot
 from infra.settings import load_settings
 
 
@@ -25,8 +26,7 @@ def run(*, as_json: bool) -> int:
     try:
         said = migrate(url)
     except psycopg.OperationalError as error:
-        sys.stderr.write(f"daybook migrate: DAYBOOK_DATABASE_URL: {str(error).splitlines()[0]}\n")
-        return 1
+        return cannot("migrate", error)
     sys.stdout.write((json.dumps({"revisions": _revisions(url)}) if as_json else said) + "\n")
     return 0
 

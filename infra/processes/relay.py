@@ -1,14 +1,12 @@
 """``daybook relay``: carries facts from the journal to Kafka. Start several: one leads, the others wait."""
 
 import logging
-import signal
-import sys
 import threading
 from typing import Any
 from zlib import crc32
 
 import psycopg
-from prometheus_client import Counter, Gauge, start_http_server
+from prometheus_client import Counter, Gauge
 from psycopg import Connection
 
 from adapters.fact_codec import FactMapper
@@ -18,8 +16,9 @@ from adapters.kafka_log import KafkaTopic, WrongPartitions
 from application.feed import TopicUnavailable
 from application.journal import JournalUnavailable
 from application.relaying import Relay, TopicAheadOfJournal
-from infra.log_lines import configure_logging
-from infra.settings import Settings, SettingsError, load_settings, needed
+from infra.composition import NotMigrated
+from infra.process import begun, cannot, on_stop
+from infra.settings import Settings, SettingsError, needed
 from projections.applying import RECONNECT_LONGEST_S, retry_delay_s
 from projections.checkpoint import lowest_checkpoint
 
@@ -38,21 +37,18 @@ logger = logging.getLogger(__name__)
 
 def run() -> int:
     """Until SIGTERM or SIGINT. Raises ``SettingsError``."""
-    settings = load_settings()
+    settings = begun("relay")
     needed(settings.kafka_bootstrap, "kafka_bootstrap")
-    configure_logging("relay", log_format=settings.log_format, log_level=settings.log_level)
-    if settings.metrics_port:
-        start_http_server(settings.metrics_port)
     process = RelayProcess(settings)
-    for stop_with in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(stop_with, lambda *_: process.stop())
+    on_stop(process.stop)
     try:
         process.run()
     except WrongPartitions as wrong:
         raise SettingsError(f"DAYBOOK_KAFKA_PARTITIONS: {wrong}") from None
+    except psycopg.errors.UndefinedTable:
+        return cannot("relay", NotMigrated())
     except TopicAheadOfJournal as wrong:
-        sys.stderr.write(f"daybook relay: {wrong}\n")
-        return 1
+        return cannot("relay", wrong)
     return 0
 
 

@@ -1,7 +1,9 @@
 """``daybook serve``: HTTP and WebSocket, one process, one event loop."""
 
 import asyncio
+import os
 import signal
+import socket
 
 import psycopg
 import psycopg_pool
@@ -12,7 +14,7 @@ from fastapi import FastAPI
 from infra.composition import NotMigrated
 from infra.process import begun, cannot
 from infra.serving import composed
-from infra.settings import Settings
+from infra.settings import Settings, SettingsError, variable
 
 FINISH_WITHIN_S = 10
 """How long requests may still take after a signal."""
@@ -37,19 +39,27 @@ async def _serve(settings: Settings) -> None:
     # uvicorn raises the signal again once it has finished: the answer to that is that we have.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    async with composed(settings) as served, asyncio.TaskGroup() as group:
-        # A task that fails takes the server with it: half a process would answer, and wrongly.
-        beside = [group.create_task(work()) for work in served.beside]
-        await uvicorn.Server(_config(served.app, settings)).serve()
-        for task in beside:
-            task.cancel()
+    with _listening(settings) as listening:
+        async with composed(settings) as served, asyncio.TaskGroup() as group:
+            # A task that fails takes the server with it: half a process would answer, and wrongly.
+            beside = [group.create_task(work()) for work in served.beside]
+            await uvicorn.Server(_config(served.app)).serve(sockets=[listening])
+            for task in beside:
+                task.cancel()
 
 
-def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+def _listening(settings: Settings) -> socket.socket:
+    """Bound before anything else is opened. Raises ``SettingsError``."""
+    host, port = settings.api_host, settings.api_port
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as taken:
+        raise SettingsError(f"{variable('api_port')}: {os.strerror(taken.errno or 0)}: {host} {port}") from None
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        host=settings.api_host,
-        port=settings.api_port,
         loop="uvloop",
         http="httptools",
         lifespan="off",

@@ -1,9 +1,17 @@
 """The command line starts fast and says in one line what is wrong."""
 
+import socket
 import subprocess
 import sys
+from uuid import uuid4
 
+import psycopg
 import pytest
+
+from adapters.vault import Seal
+from infra import development
+from infra.embedded import EmbeddedStack
+from infra.program import free_port
 
 
 def daybook(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -27,6 +35,49 @@ def test_a_process_without_one_setting_names_it() -> None:
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("daybook: DAYBOOK_")
     assert done.stderr.endswith(" is missing\n")
+
+
+def test_a_port_that_is_taken_is_named(servers: EmbeddedStack) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        done = daybook("serve", **development.environment(servers, port=port))
+
+    assert done.returncode == 2
+    assert done.stderr == f"daybook: DAYBOOK_API_PORT: Address already in use: 127.0.0.1 {port}\n"
+
+
+@pytest.mark.parametrize("verb", ["serve", "relay", "project", "notify", "timekeeper", "verify", "replay"])
+def test_a_database_without_a_journal_is_told_of(servers: EmbeddedStack, verb: str) -> None:
+    environment = development.environment(servers, port=free_port())
+
+    done = daybook(verb, **{**environment, "DAYBOOK_DATABASE_URL": servers.database_url("template1")})
+
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"daybook {verb}: the database has no journal: run `daybook migrate` first\n")
+
+
+def test_a_vault_key_that_does_not_fit_is_named(servers: EmbeddedStack, postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        a_clinic, somebody = uuid4(), uuid4()
+        sealed = Seal(bytes(32)).new_key(a_clinic, somebody)
+        connection.execute("INSERT INTO vault.subject_key VALUES (%s, %s, %s)", (a_clinic, somebody, sealed))
+    environment = development.environment(servers, port=free_port())
+
+    done = daybook("serve", **{**environment, "DAYBOOK_DATABASE_URL": postgres_url})
+
+    assert done.returncode == 2
+    assert done.stderr == "daybook: DAYBOOK_VAULT_KEY is not the key that this database's vault was made with\n"
+
+
+def test_a_database_that_is_away_is_named(servers: EmbeddedStack) -> None:
+    environment = development.environment(servers, port=free_port())
+
+    done = daybook("migrate", **{**environment, "DAYBOOK_DATABASE_URL": "postgresql://postgres@127.0.0.1:1/x"})
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("daybook migrate: DAYBOOK_DATABASE_URL: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_an_unknown_read_model_is_refused() -> None:
