@@ -203,7 +203,7 @@ def test_facts_of_another_epoch_are_neither_a_tail_nor_delivered(broker: str, na
 @pytest.mark.skipif(
     os.environ.get("DAYBOOK_TEST_BROKER") != "apache",
     reason="the embedded broker (Tansu 0.6) may let a second member of a group rejoin for ever; followers then"
-    " adopt what no one follows (test_following.py)",
+    " adopt what no one follows (test_following_failures.py)",
 )
 def test_two_followers_share_the_partitions_and_the_survivor_takes_over(broker: str, name: str) -> None:
     ends = kafka_ends(broker, name)
