@@ -137,19 +137,3 @@ def test_a_visit_from_sign_up_to_the_audit_trail(stack: RunningStack) -> None:
     audit = owner.get("/audit/facts", stream_id=visit["id"], limit=200)
     assert topics(audit["items"]) == steps
     assert [row["position"] for row in audit["items"]] == [row["position"] for row in history["items"]]
-
-
-def test_no_fact_holds_a_name_an_address_or_a_number(stack: RunningStack) -> None:
-    # given a clinic whose people have names that appear nowhere else
-    owner = owner_of_a_new_clinic(stack.urls[0])
-    room_id, _ = a_service_of_one_room(owner)
-    _, _, email, phone = customer_with_email_and_phone(owner)
-
-    # when the auditor reads every fact of the clinic
-    facts = owner.get("/audit/facts", limit=200)["items"]
-
-    # then the facts are there, and none of them tells who anybody is
-    told = json.dumps(facts)
-    assert room_id in told
-    for secret in (email, phone, "Maria", "Ana Reis", "Olga"):
-        assert secret not in told

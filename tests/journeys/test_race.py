@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.journeys.visitor import Visitor, a_service_of_one_room, owner_of_a_new_clinic
+from tests.journeys.visitor import PASSWORD, Visitor, a_service_of_one_room, owner_of_a_new_clinic
 from tests.running import RunningStack
 
 CROWD = 50
@@ -65,3 +65,25 @@ def test_a_room_for_five_takes_five_of_fifty(stack: RunningStack) -> None:
 
     codes = sorted(answer.status_code for answer in answers)
     assert codes == [201] * 5 + [409] * (CROWD - 5)
+
+
+def test_one_of_many_who_sign_up_with_one_address_at_once_gets_it(stack: RunningStack) -> None:
+    owner = owner_of_a_new_clinic(stack.urls[0])
+    email = f"wanted-{uuid4().hex}@example.com"
+    someone = {"organization_id": owner.organization_id, "email": email, "password": PASSWORD, "display_name": "Twin"}
+
+    async def register_all_at_once() -> list[httpx.Response]:
+        async with httpx.AsyncClient(timeout=60) as http:
+
+            async def register(number: int) -> httpx.Response:
+                url = stack.urls[number % len(stack.urls)]
+                return await http.post(
+                    f"{url}/v1/auth/register", json=someone, headers={"Idempotency-Key": uuid4().hex}
+                )
+
+            return await asyncio.gather(*(register(number) for number in range(12)))
+
+    codes = sorted(answer.status_code for answer in asyncio.run(register_all_at_once()))
+
+    assert codes == [201] + [409] * 11
+    assert owner.signed_in(email).token
