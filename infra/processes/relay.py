@@ -1,7 +1,6 @@
 """``daybook relay``: carries facts from the journal to Kafka. Start several: one leads, the others wait."""
 
 import logging
-import threading
 from typing import Any
 from zlib import crc32
 
@@ -16,6 +15,7 @@ from adapters.kafka_log import KafkaTopic, WrongPartitions
 from application.feed import TopicUnavailable
 from application.journal import JournalUnavailable
 from application.relaying import Relay, TopicAheadOfJournal
+from application.stopping import StopRequest
 from infra.composition import NotMigrated
 from infra.process import begun, cannot, on_stop
 from infra.settings import Settings, SettingsError, needed
@@ -58,16 +58,16 @@ class RelayProcess:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._mapper = FactMapper()
-        self._stopping = threading.Event()
+        self._stopping = StopRequest()
 
     def stop(self) -> None:
         """Let ``run`` return after the present batch; for signal handlers and other threads."""
-        self._stopping.set()
+        self._stopping.make()
 
     def run(self) -> None:
         """Raises ``WrongPartitions`` and ``TopicAheadOfJournal``; everything else is tried again."""
         failures = _Failures(self._stopping)
-        while not self._stopping.is_set():
+        while not self._stopping.made:
             try:
                 with psycopg.connect(
                     self._settings.database_url, autocommit=True, application_name="daybook relay", connect_timeout=5
@@ -81,12 +81,12 @@ class RelayProcess:
 
     def _leads(self, connection: Connection[Any]) -> bool:
         """Wait for the lock. False: stopped meanwhile."""
-        while not self._stopping.is_set():
+        while not self._stopping.made:
             row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", LEADER_LOCK).fetchone()
             if row == (True,):
                 logger.info("leading")
                 return True
-            self._stopping.wait(ASK_TO_LEAD_EVERY_S)
+            self._stopping.pause(ASK_TO_LEAD_EVERY_S)
         return False
 
     def _lead(self, connection: Connection[Any], failures: "_Failures") -> None:
@@ -101,7 +101,7 @@ class RelayProcess:
         relay = Relay(reader, topic, self._settings.kafka_partitions, lambda: lowest_checkpoint(connection))
         connection.execute("LISTEN daybook_journal")
         try:
-            while not self._stopping.is_set():
+            while not self._stopping.made:
                 try:
                     published = relay.step()
                 except TopicUnavailable as lost:
@@ -120,7 +120,7 @@ class RelayProcess:
 class _Failures:
     """In a row: each waits longer than the last."""
 
-    def __init__(self, stopping: threading.Event) -> None:
+    def __init__(self, stopping: StopRequest) -> None:
         self._stopping = stopping
         self._count = 0
 
@@ -128,7 +128,7 @@ class _Failures:
         self._count += 1
         delay_s = retry_delay_s(self._count, RECONNECT_LONGEST_S)
         logger.warning("%s; again in %.1f s", why.strip(), delay_s)
-        self._stopping.wait(delay_s)
+        self._stopping.pause(delay_s)
 
     def forget(self) -> None:
         self._count = 0
