@@ -15,8 +15,9 @@ from infra.real.client import Reply
 from infra.real.clinics import OPENS, Clinic
 from infra.real.rows import ZONE, Row
 
-TOGETHER = timedelta(minutes=5)
-"""What happens within five minutes is sent together, when the clock shows the last of it: a city has many desks."""
+TOGETHER = timedelta(minutes=15)
+"""What happens within a quarter of an hour is sent together, when the clock shows the last of it: a city has many
+desks."""
 ARRIVES_BEFORE = timedelta(minutes=5)
 STEPS_A_ROW = 2
 """Its booking, and months later its visit or no-show."""
