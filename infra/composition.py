@@ -1,11 +1,13 @@
 """What each process is made of, in one place: the only module that knows adapters and ports together."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import Connection
+from psycopg.pq import PGconn, Ping
 
 from adapters.clock import ReplayClock, SystemClock
 from adapters.fact_codec import FactMapper
@@ -20,6 +22,9 @@ from infra.read_models import read_models
 from infra.settings import Settings, needed
 from projections.checkpoint import Sink
 from projections.following import Follower
+
+PATIENCE_S: dict[int, float] = {Ping.REJECT: 60.0, Ping.NO_RESPONSE: 5.0}
+"""A process that begins while PostgreSQL is away for a moment need not end for it."""
 
 
 class NotMigrated(Exception):  # noqa: N818
@@ -36,11 +41,22 @@ def connecting(settings: Settings, process: str) -> Callable[[], Connection[Any]
 
 def epoch_of(settings: Settings, process: str) -> UUID:
     """The journal's epoch. Raises ``NotMigrated``, ``psycopg.OperationalError``."""
+    await_database(settings.database_url)
     with connecting(settings, process)() as connection:
         try:
             return PostgresJournalReader(connection).epoch()
         except psycopg.errors.UndefinedTable:
             raise NotMigrated from None
+
+
+def await_database(url: str) -> None:
+    """Wait while PostgreSQL starts up, as after a crash, and a moment for one that is not there at all.
+
+    Returns in any case: whoever connects next is told what is wrong.
+    """
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE_S.get(PGconn.ping(url.encode()), 0.0):
+        time.sleep(0.2)
 
 
 def clock_of(settings: Settings) -> Clock:

@@ -5,6 +5,7 @@ Every request has a fixed Idempotency-Key, so a second run is told what the firs
 
 import json
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -20,8 +21,16 @@ TIME_ZONE = "Europe/London"
 HOURS = [{"weekday": day, "start": "09:00", "end": "17:00"} for day in ("MO", "TU", "WE", "TH", "FR")]
 
 
+CATCHES_UP_AFTER_CALLS = 15
+RETRY_AFTER_S = 1.0
+
+
 class Unanswered(Exception):  # noqa: N818
     """The API did not answer as it should; the message is what it said."""
+
+
+class NotYet(Unanswered):
+    """503: to be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,7 @@ def _first_appointments(desk: "_Client", clinic: Clinic) -> None:
     for customer, slot in zip(("Maria Patient", "João Silva"), (slots[0], slots[8]), strict=True):
         body = {"service_id": service_id, "customer_id": clinic.customer_ids[customer], "start": slot["start"]}
         desk.post("/v1/appointments", body, key=f"demo-visit-{customer}-{slot['start']}")
+    desk.get("/v1/appointments", limit="1")  # whoever is told that the clinic is ready finds it whole
 
 
 def banner(clinic: Clinic, *, outbox_url: str | None = None) -> Iterator[str]:
@@ -215,7 +225,12 @@ class _Client:
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         path = f"{path}?{urllib.parse.urlencode(query)}" if query else path
-        return self._call("GET", path, None, {"Journal-Position": self._position})
+        for _ in range(CATCHES_UP_AFTER_CALLS):
+            try:
+                return self._call("GET", path, None, {"Journal-Position": self._position})
+            except NotYet:
+                time.sleep(RETRY_AFTER_S)  # a machine that is only just starting takes its time
+        raise Unanswered(f"GET {path}: the read models do not catch up")
 
     def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> dict[str, Any]:
         request = urllib.request.Request(self._url + path, data=body, headers=dict(headers), method=method)  # noqa: S310
@@ -227,6 +242,8 @@ class _Client:
                 found: dict[str, Any] = json.load(answer)
                 return found
         except urllib.error.HTTPError as refused:
-            raise Unanswered(f"{method} {path}: {refused.code} {refused.read().decode(errors='replace')}") from None
+            raise (NotYet if refused.code == 503 else Unanswered)(
+                f"{method} {path}: {refused.code} {refused.read().decode(errors='replace')}"
+            ) from None
         except OSError as unreachable:
             raise Unanswered(f"{method} {path}: {unreachable}") from None
