@@ -165,6 +165,7 @@ OPERATIONS = (
     Operation("checkInAppointment", "appointment.check_in", _send("POST", "/appointments/{appointment}/check-in")),
     Operation("fulfilAppointment", "appointment.fulfil", _send("POST", "/appointments/{appointment}/fulfil")),
     Operation("markAppointmentNoShow", "appointment.no_show", _send("POST", "/appointments/{appointment}/no-show")),
+    Operation("listAttention", "attention.read", _get("/attention")),
     Operation(
         "listNotifications",
         "notification.read",
