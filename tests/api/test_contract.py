@@ -192,9 +192,9 @@ def test_answers_hold_what_the_contract_says_and_no_more(house: House, document:
     ids |= {"service_id": house.service_id, "location_id": house.location_id, "appointment_id": house.appointment_id}
     ids |= {"closure_id": house.closure_id, "account_id": house.account_ids["owner"]}
     window = {"start": "2027-02-01", "end": "2027-02-14"}
+    asks = {"getCalendar": window, "findSlots": window, "explainSlot": {"start": "2027-02-01T10:00:00Z"}}
     for method, path, operation in operations(document):
         if method == "get" and path.startswith("/v1") and operation["operationId"] != "listNotifications":
-            asks_window = operation["operationId"] in {"getCalendar", "findSlots"}
-            answer = house.get(path.format(**ids).removeprefix("/v1"), **(window if asks_window else {}))
+            answer = house.get(path.format(**ids).removeprefix("/v1"), **asks.get(operation["operationId"], {}))
             assert answer.status_code == 200, (path, answer.text)
             members(answer, path, method)
