@@ -121,6 +121,12 @@ def kind_of(refused: Exception) -> Kind:
     return next(REFUSALS[ancestor] for ancestor in type(refused).__mro__ if ancestor in REFUSALS)
 
 
+def problem_of(refused: refusals.Refusal) -> dict[str, object]:
+    """A refusal that is told, not answered: its type and title, and what it knows."""
+    kind = kind_of(refused)
+    return {"type": f"/problems/{kind.slug}", "title": kind.title, **_facts(refused)}
+
+
 def refusal_response(request: Request, refused: Exception, alternatives: Sequence[Slot] | None = None) -> Response:
     kind = kind_of(refused)
     extra: dict[str, object] = _facts(refused)

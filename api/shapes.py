@@ -173,6 +173,38 @@ class ClosedShape(ClosureShape):
     appointments_complete: bool
 
 
+class AttentionShape(BaseModel):
+    """An appointment that cannot take place on ``resource_id`` as that is open now.
+
+    ``since`` is the position, and ``at`` the time, of the change that hit it first. ``start`` and ``end`` exclude
+    buffers.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "appointment_id": _ID,
+                "resource_id": _ANOTHER_ID,
+                "reason": "resource-closed",
+                "closure_id": "5a0c4a39-9f55-4b8a-8d0f-8a112f0e3a52",
+                "since": 4711,
+                "at": "2027-02-01T07:12:00Z",
+                "start": "2027-03-01T08:00:00Z",
+                "end": "2027-03-01T08:30:00Z",
+            }
+        }
+    )
+
+    appointment_id: UUID
+    resource_id: UUID
+    reason: Literal["outside-working-hours", "resource-closed"]
+    closure_id: UUID | None
+    since: int
+    at: datetime
+    start: datetime
+    end: datetime
+
+
 class CalendarEntryShape(BaseModel):
     """The claim is what the resource is taken for: the visit with its buffers."""
 

@@ -61,7 +61,7 @@ def open_mask(resource: Resource, first_day: int, days: int) -> Mask:
     """The minutes of which all is open. A boundary within a minute, as a closure may have, closes that minute."""
     zone, width = resource.zone, days * MINUTES_PER_DAY
     start, end = EPOCH + first_day * A_DAY, EPOCH + (first_day + days) * A_DAY
-    # A day more on either side: hours that begin the evening before, or that a skipped date pushed onto the next.
+    # A day more on either side: hours that begin the evening before, or that a gap at midnight pushed onto the next.
     dates = start.astimezone(zone).date() - A_DAY, end.astimezone(zone).date() + A_DAY
     mask = 0
     for hours in resource.working_hours(*dates):

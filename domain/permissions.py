@@ -62,6 +62,7 @@ PERMISSIONS: dict[str, dict[Role, Reach]] = {
     "appointment.lapse": {Role.SERVICE: Reach.ALL},
     "appointment.read": {**_READERS, Role.CUSTOMER: Reach.OWN},
     "appointment.history": {**_READERS, Role.CUSTOMER: Reach.OWN},
+    "attention.read": _READERS,
     "notification.read": _READERS,
     "audit.read": {Role.OWNER: Reach.ALL, Role.AUDITOR: Reach.ALL},
 }

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from domain.fact import Fact, fact
 from domain.interval import Interval, joined
 from domain.refusals import HoursOverlap, InvalidValue, OutsideWorkingHours, ResourceClosed
-from domain.wall_clock import A_DAY, MINUTES_PER_DAY, WEEKDAYS, instant
+from domain.wall_clock import A_DAY, MINUTES_PER_DAY, WEEKDAYS, instant, local_day
 
 CAPACITY_MAX = 10_000
 SHIFTS_MAX = 7 * 24
@@ -127,7 +127,10 @@ class Resource:
         while day <= last:
             for span in self.spans_on(day):
                 start, end = instant(day, span.start_min, zone), instant(day, span.end_min, zone)
-                if start < end:  # a span inside a spring gap has no instants
+                if start >= end:  # from within a spring gap to soon after it: nothing is left
+                    continue
+                # A gap may move hours to another date; but a date that was skipped whole has none to move.
+                if start.astimezone(zone).date() == day or local_day(day, zone):
                     yield Interval(start, end)
             day += A_DAY
 

@@ -55,13 +55,20 @@ class ResourceDay:
     day: date
     claims: tuple[Claim, ...] = ()
 
+    def claims_against(self, wanted: Interval, *, now: datetime, besides: UUID | None = None) -> list[Claim]:
+        """The claims that count at some minute of ``wanted``, ``besides`` one appointment's own."""
+        return [
+            claim
+            for claim in self.claims
+            if claim.appointment_id != besides and claim.interval.overlaps(wanted) and claim.blocks_at(now)
+        ]
+
     def peak_quantity(self, wanted: Interval, *, now: datetime, besides: UUID | None = None) -> int:
         """The greatest quantity claimed at any one minute of ``wanted``, ``besides`` one appointment's own."""
         steps: list[tuple[datetime, int]] = []
-        for claim in self.claims:
-            if claim.appointment_id != besides and claim.interval.overlaps(wanted) and claim.blocks_at(now):
-                steps.append((claim.interval.start, claim.quantity))
-                steps.append((claim.interval.end, -claim.quantity))
+        for claim in self.claims_against(wanted, now=now, besides=besides):
+            steps.append((claim.interval.start, claim.quantity))
+            steps.append((claim.interval.end, -claim.quantity))
         level = peak = 0
         for _, change in sorted(steps):  # at one instant a release (negative) sorts before a claim: half-open
             level += change

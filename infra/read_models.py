@@ -6,6 +6,7 @@ from application.hints import Hints
 from application.masks import MaskSink
 from infra.settings import SettingsError
 from projections.appointments import Appointments
+from projections.attention import Attention
 from projections.audit_trail import AuditTrail
 from projections.availability import Availability
 from projections.catalogue import Catalogue
@@ -19,6 +20,7 @@ NAMES: tuple[str, ...] = (
     ResourceCalendars.NAME,
     CustomerCalendars.NAME,
     Availability.NAME,
+    Attention.NAME,
     AuditTrail.NAME,
 )
 
@@ -36,6 +38,7 @@ def read_models(
         ResourceCalendars(partitions, hints),
         CustomerCalendars(partitions, hints),
         Availability(partitions, hints, masks),
+        Attention(),
         AuditTrail(),
     ]
     return [sink for sink in sinks if not names or sink.NAME in names]

@@ -185,13 +185,16 @@ def test_answers_hold_what_the_contract_says_and_no_more(house: House, document:
             missing = {name for name in schema.get("required", ()) if name not in row}
             assert not missing, path
 
+    made(house.book("2027-02-03T10:00:00Z"))
+    hit = {"start": "2027-02-03T10:00:00Z", "end": "2027-02-03T11:00:00Z"}
+    made(house.post(f"/resources/{house.resource_id}/closures", hit))
     ids = {"organization_id": house.id, "resource_id": house.resource_id, "customer_id": house.customer_id}
     ids |= {"service_id": house.service_id, "location_id": house.location_id, "appointment_id": house.appointment_id}
     ids |= {"closure_id": house.closure_id, "account_id": house.account_ids["owner"]}
     window = {"start": "2027-02-01", "end": "2027-02-14"}
+    asks = {"getCalendar": window, "findSlots": window, "explainSlot": {"start": "2027-02-01T10:00:00Z"}}
     for method, path, operation in operations(document):
         if method == "get" and path.startswith("/v1") and operation["operationId"] != "listNotifications":
-            asks_window = operation["operationId"] in {"getCalendar", "findSlots"}
-            answer = house.get(path.format(**ids).removeprefix("/v1"), **(window if asks_window else {}))
+            answer = house.get(path.format(**ids).removeprefix("/v1"), **asks.get(operation["operationId"], {}))
             assert answer.status_code == 200, (path, answer.text)
             members(answer, path, method)

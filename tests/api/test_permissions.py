@@ -138,6 +138,7 @@ OPERATIONS = (
         _send("PATCH", "/services/{service}", lambda _: {"name": "X"}, if_match=True),
     ),
     Operation("findSlots", "slots.read", _get("/services/{service}/slots", **WINDOW)),
+    Operation("explainSlot", "slots.read", _get("/services/{service}/slots/explain", start="2026-11-24T09:00:00Z")),
     Operation("bookAppointment", "appointment.book", _send("POST", "/appointments", _booking), own=True),
     Operation("listAppointments", "appointment.read", _get("/appointments"), own=True),
     Operation("getAppointment", "appointment.read", _get("/appointments/{appointment}"), own=True),
@@ -165,6 +166,7 @@ OPERATIONS = (
     Operation("checkInAppointment", "appointment.check_in", _send("POST", "/appointments/{appointment}/check-in")),
     Operation("fulfilAppointment", "appointment.fulfil", _send("POST", "/appointments/{appointment}/fulfil")),
     Operation("markAppointmentNoShow", "appointment.no_show", _send("POST", "/appointments/{appointment}/no-show")),
+    Operation("listAttention", "attention.read", _get("/attention")),
     Operation(
         "listNotifications",
         "notification.read",

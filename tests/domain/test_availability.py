@@ -1,109 +1,21 @@
 """What is offered can be booked, what is not offered is refused: minute by minute, by the booking decision itself."""
 
-from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from uuid import UUID, uuid5
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.allocation import allocate, pages_touched
-from domain.availability import BLOCK_DAYS, BLOCK_MIN, Candidate, blocks_of, minutes_in_block, offered, window_of
-from domain.bit_planes import Planes, add, joined_up, packed
+from domain.availability import BLOCK_DAYS
 from domain.interval import Interval
 from domain.open_hours import OpenDays, day_number, grid_mask
-from domain.refusals import Refusal
 from domain.resource import Closure, Override, Resource, Shift, Span
-from domain.resource_day import ResourceDay, SlotClaimed, evolve
-from domain.service import Requirement, Service, Terms
+from domain.service import Requirement
 from domain.wall_clock import A_DAY, MINUTE, WEEKDAYS, minute_of_day
-
-ORGANIZATION = UUID(int=1)
-ALL_DAY = tuple(Shift(weekday, Span(0, 1440)) for weekday in WEEKDAYS)
-
-Visits = list[tuple[datetime, tuple[UUID, ...]]]
-
-
-@dataclass
-class Clinic:
-    """A service, its resources, and what is claimed of them, as diary pages and as planes."""
-
-    service: Service
-    resources: list[Resource]
-    pages: defaultdict[UUID, ResourceDay | None] = field(default_factory=lambda: defaultdict(lambda: None))
-    used: defaultdict[tuple[UUID, int], Planes] = field(default_factory=lambda: defaultdict(tuple))
-
-    def claim(self, resource: Resource, interval: Interval, quantity: int = 1) -> None:
-        appointment_id = uuid5(resource.id, f"{interval} {quantity} {len(self.pages)}")
-        for stream_id, day, part in pages_touched(resource, interval):
-            fact = SlotClaimed(
-                resource_id=resource.id, day=day, appointment_id=appointment_id, claim=part, quantity=quantity
-            )
-            self.pages[stream_id] = evolve(self.pages[stream_id], fact)
-            for block in blocks_of(part):
-                key = resource.id, block
-                self.used[key] = add(self.used[key], minutes_in_block(block, part), quantity)
-
-    def candidates(self) -> list[list[Resource]]:
-        return [
-            [r for r in self.resources if r.id == requirement.resource_id or r.kind == requirement.kind]
-            for requirement in self.service.terms.requirements
-        ]
-
-    def offered(self, starts: Interval, now: datetime) -> Visits:
-        window = window_of(self.service, starts)
-        blocks = range(window.first_block, window.last_block + 1)
-        known = {
-            r.id: Candidate(OpenDays(r), joined_up([packed(self.used[r.id, b], BLOCK_MIN) for b in blocks], BLOCK_MIN))
-            for r in self.resources
-        }
-        candidates = [[known[r.id] for r in suitable] for suitable in self.candidates()]
-        return list(offered(self.service, candidates, window, starts, now=now).visits(100_000))
-
-    def bookable(self, starts: Interval, now: datetime) -> Visits:
-        """The naive answer: every minute put to the booking decision."""
-        visits = []
-        start = starts.start
-        while start < starts.end:
-            with suppress(Refusal):
-                self.service.ensure_bookable_at(start, now=now)
-                found = allocate(
-                    self.service,
-                    self.candidates(),
-                    self.pages,
-                    appointment_id=UUID(int=7),
-                    start=start,
-                    until=None,
-                    now=now,
-                )
-                visits.append((start, tuple(allotment.resource_id for allotment in found.allotments)))
-            start += MINUTE
-        return visits
-
-
-def a_service(*requirements: Requirement, **terms: int) -> Service:
-    requirements = requirements or (Requirement(kind="room"),)
-    whole = Terms(name="A visit", requirements=requirements, **({"duration_min": 30} | terms))  # type: ignore[arg-type]
-    return Service(id=UUID(int=2), organization_id=ORGANIZATION, terms=whole)
-
-
-def a_resource(number: int = 1, **differently: object) -> Resource:
-    plain: dict[str, object] = {
-        "id": UUID(int=1000 + number),
-        "organization_id": ORGANIZATION,
-        "kind": "room",
-        "location_id": None,
-        "time_zone": "UTC",
-        "capacity": 1,
-        "shifts": ALL_DAY,
-    }
-    return Resource(**(plain | differently))  # type: ignore[arg-type]
-
+from tests.clinic import Clinic, a_resource, a_service
 
 # ── Against the booking decision ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -64,10 +64,16 @@ def test_working_hours_are_kept_on_the_day_of_a_clock_change() -> None:
     ]
 
 
-def test_a_shift_inside_a_spring_gap_has_no_minutes() -> None:
+def test_a_shift_inside_a_spring_gap_is_moved_forward_and_keeps_its_minutes() -> None:
     gap = (Shift("SU", Span(2 * 60, 2 * 60 + 30)),)
     hours = room(time_zone="America/New_York", shifts=gap).working_hours(date(2026, 3, 8), date(2026, 3, 8))
     assert sum(((h.end - h.start) for h in hours), 0 * HOUR) == 30 * MINUTE
+
+
+def test_the_hours_of_a_date_that_the_zone_skipped_are_not_those_of_the_next() -> None:
+    fridays = (Shift("FR", Span(9 * 60, 17 * 60)),)
+    samoan = room(time_zone="Pacific/Apia", shifts=fridays)
+    assert samoan.working_hours(date(2011, 12, 29), date(2011, 12, 31)) == []  # it went from Thursday to Saturday
 
 
 def test_overlapping_spans_of_a_day_are_refused() -> None:

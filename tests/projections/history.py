@@ -13,7 +13,7 @@ from application import booking, catalogue
 from application.journal import Provenance, Recorded
 from domain.refusals import Refusal
 from domain.service import Requirement
-from tests.desk import HOUR, OFFICE_HOURS, SEED, Desk
+from tests.desk import ALL_DAY, HOUR, OFFICE_HOURS, SEED, Desk
 
 PARTITIONS = 2
 
@@ -63,7 +63,8 @@ class Clinic:
                 reopen = catalogue.ReopenResource(resource_id=its_room, closure_id=closure_id)
                 desk.do(catalogue.reopen_resource, reopen, desk.owner)
             case "set_hours":
-                hours = catalogue.SetWorkingHours(resource_id=room, shifts=OFFICE_HOURS)
+                shifts = OFFICE_HOURS if deed.which < 2 else ALL_DAY
+                hours = catalogue.SetWorkingHours(resource_id=room, shifts=shifts)
                 desk.do(catalogue.set_working_hours, hours, desk.owner)
             case "rename":
                 rename = catalogue.RenameOrganization(name=f'Clinic “{deed.which}” \\\t\\"')

@@ -1,0 +1,40 @@
+"""Appointments that someone has to look after: their resource was closed, or has other hours, since."""
+
+from dataclasses import asdict
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.contract import query
+from api.reading import Asked, Cursor, Limit, Listed, page, place_of
+from api.shapes import AttentionShape
+from domain.permissions import ensure_may
+from projections import attention
+from projections.attention import Attention, Mark, Place
+
+router = APIRouter(prefix="/v1/attention", tags=["appointments"])
+
+
+@router.get("", **query(Listed[AttentionShape], "listAttention", problems=()))
+async def list_attention(
+    asked: Asked,
+    resource_id: Annotated[UUID | None, Query(description="Only what cannot take place on this resource.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """By start: what a closure or new working hours hit, until it is moved or over, or the resource is open again."""
+    ensure_may(asked.actor, "attention.read")
+    place = place_of(cursor, Place)
+    await asked.caught_up(Attention.NAME)
+    rows = await attention.listed(
+        asked.ports.reads, asked.actor.organization_id, resource_id=resource_id, after=place, limit=limit + 1
+    )
+    return page(rows, limit, _shown, lambda mark: (mark.start, mark.appointment_id, mark.resource_id))
+
+
+def _shown(mark: Mark) -> dict[str, object]:
+    shown = asdict(mark)
+    del shown["organization_id"]
+    return shown
