@@ -120,3 +120,11 @@ async def settled(*sent: Any) -> tuple[list[Answer], list[BaseException]]:
 def body(answer: Answer) -> dict[str, Any]:
     decoded: dict[str, Any] = msgspec.json.decode(answer.body)
     return decoded
+
+
+async def house_of_one_room() -> tuple[House, UUID, UUID]:
+    """The house, a service of an hour in its only room, and a customer."""
+    house = House()
+    house.desk.resource()
+    service, customer = house.desk.service(), house.desk.customer()
+    return await house.open(), service, customer

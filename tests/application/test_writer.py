@@ -8,15 +8,13 @@ import pytest
 from application.booking import Cancel, book, cancel
 from domain.refusals import KeyReused, SlotTaken
 from tests.desk import MINUTE, NINE
-from tests.writing_house import House, body, running, settled
+from tests.writing_house import House, body, house_of_one_room, running, settled
 
 
 def test_of_fifty_who_want_one_slot_one_gets_it_and_the_others_are_told() -> None:
     async def scenario() -> None:
-        house = House()
-        house.desk.resource()
-        service, customer = house.desk.service(), house.desk.customer()
-        writer = (await house.open()).writer()
+        house, service, customer = await house_of_one_room()
+        writer = house.writer()
         async with running(writer):
             won, lost = await settled(*(house.send(writer, book, house.book(service, customer)) for _ in range(50)))
         assert len(won) == 1
@@ -81,10 +79,8 @@ def test_a_retry_gets_the_answer_that_the_first_try_got() -> None:
 
 def test_a_refused_command_is_not_remembered_and_is_decided_afresh() -> None:
     async def scenario() -> None:
-        house = House()
-        house.desk.resource()
-        service, customer = house.desk.service(), house.desk.customer()
-        writer = (await house.open()).writer()
+        house, service, customer = await house_of_one_room()
+        writer = house.writer()
         async with running(writer):
             winner = await house.send(writer, book, house.book(service, customer))
             command = house.book(service, customer)
@@ -98,10 +94,8 @@ def test_a_refused_command_is_not_remembered_and_is_decided_afresh() -> None:
 
 def test_a_refusal_is_not_answered_on_a_page_that_another_process_has_changed() -> None:
     async def scenario() -> None:
-        house = House()
-        house.desk.resource()
-        service, customer = house.desk.service(), house.desk.customer()
-        here, there = (await house.open()).writer(), house.writer()
+        house, service, customer = await house_of_one_room()
+        here, there = house.writer(), house.writer()
         async with running(here, there):
             taken = await house.send(here, book, house.book(service, customer))
             await house.send(there, cancel, Cancel(appointment_id=UUID(body(taken)["id"])))

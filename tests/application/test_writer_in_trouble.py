@@ -19,7 +19,7 @@ from domain.permissions import Actor
 from domain.refusals import NotFound, SlotTaken
 from domain.service import Requirement
 from tests.desk import MINUTE, NINE, SEED
-from tests.writing_house import House, SlowJournal, body, running, settled
+from tests.writing_house import House, SlowJournal, body, house_of_one_room, running, settled
 
 
 def test_processes_that_contend_for_the_same_pages_sell_nothing_twice_and_starve_no_one() -> None:
@@ -41,10 +41,8 @@ def test_processes_that_contend_for_the_same_pages_sell_nothing_twice_and_starve
 
 def test_a_lost_acknowledgement_is_an_error_once_and_then_the_answer() -> None:
     async def scenario() -> None:
-        house = House()
-        house.desk.resource()
-        service, customer = house.desk.service(), house.desk.customer()
-        writer = (await house.open()).writer()
+        house, service, customer = await house_of_one_room()
+        writer = house.writer()
         command = house.book(service, customer)
         async with running(writer):
             house.journal.lose_acknowledgements = 1
@@ -61,10 +59,8 @@ def test_a_lost_acknowledgement_is_an_error_once_and_then_the_answer() -> None:
 
 def test_the_same_command_twice_at_once_is_in_flight() -> None:
     async def scenario() -> None:
-        house = House()
-        house.desk.resource()
-        service, customer = house.desk.service(), house.desk.customer()
-        writer = (await house.open()).writer()
+        house, service, customer = await house_of_one_room()
+        writer = house.writer()
         command = house.book(service, customer)
         async with running(writer):
             won, lost = await settled(*(house.send(writer, book, command, "k") for _ in range(3)))
@@ -76,10 +72,8 @@ def test_the_same_command_twice_at_once_is_in_flight() -> None:
 
 def test_a_client_that_goes_away_does_not_take_its_command_back() -> None:
     async def scenario() -> None:
-        house = House()
-        house.desk.resource()
-        service, customer = house.desk.service(), house.desk.customer()
-        writer = (await house.open()).writer()
+        house, service, customer = await house_of_one_room()
+        writer = house.writer()
         command = house.book(service, customer)
         async with running(writer):
             with pytest.raises(TimeoutError):
@@ -103,10 +97,8 @@ def a_blind_write(view: View, command: object, actor: Actor, now: datetime) -> D
 
 def test_a_bug_answers_its_own_command_and_no_other() -> None:
     async def scenario() -> None:
-        house = House()
-        house.desk.resource()
-        service, customer = house.desk.service(), house.desk.customer()
-        writer = (await house.open()).writer()
+        house, service, customer = await house_of_one_room()
+        writer = house.writer()
         async with running(writer):
             won, lost = await settled(
                 house.send(writer, a_bug, None),
@@ -164,10 +156,8 @@ def test_what_was_decided_in_a_turn_is_not_believed_when_its_commit_fails() -> N
 
 def test_a_journal_that_was_restored_to_the_past_is_believed_and_not_memory() -> None:
     async def scenario() -> None:
-        house = House()
-        house.desk.resource()
-        service, customer = house.desk.service(), house.desk.customer()
-        writer = (await house.open()).writer()
+        house, service, customer = await house_of_one_room()
+        writer = house.writer()
         before = SlowJournal()
         for journal in (before, house.journal):
             journal._facts, journal._streams = (
