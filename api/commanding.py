@@ -20,7 +20,6 @@ from application.decision import UseCase
 from application.writer import Answer
 from domain.permissions import Actor
 
-KEY_CHARS_MAX = 255
 ANY_VERSION = None
 NO_VERSION = 0
 """What an ETag that is not one of ours stands for: streams begin with version 1."""

@@ -25,7 +25,6 @@ from domain.permissions import Actor
 from domain.refusals import InvalidValue, NotFound
 
 LIMIT_MAX = 200
-LIMIT_DEFAULT = 50
 WINDOW_MAX = timedelta(days=62)
 CURSOR_CHARS_MAX = 512
 POSITION_HEADER = "journal-position"

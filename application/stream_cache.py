@@ -12,24 +12,19 @@ STREAMS_MAX = 50_000
 
 
 class StreamCache:
-    """Folded streams by id. ``hits`` and ``misses`` count look-ups."""
+    """Folded streams by id."""
 
     def __init__(self, *, streams_max: int = STREAMS_MAX) -> None:
         self._streams: OrderedDict[UUID, Stream] = OrderedDict()
         self._streams_max = streams_max
-        self.hits = 0
-        self.misses = 0
 
     def __len__(self) -> int:
         return len(self._streams)
 
     def get(self, stream_id: UUID) -> Stream | None:
         stream = self._streams.get(stream_id)
-        if stream is None:
-            self.misses += 1
-            return None
-        self.hits += 1
-        self._streams.move_to_end(stream_id)
+        if stream is not None:
+            self._streams.move_to_end(stream_id)
         return stream
 
     def put(self, stream_id: UUID, stream: Stream) -> None:
