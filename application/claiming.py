@@ -11,8 +11,10 @@ from domain.appointment import Appointment
 from domain.fact import Fact
 from domain.organization import Directory, directory_id
 from domain.permissions import Actor
+from domain.refusals import Refusal
 from domain.resource import Resource
 from domain.resource_day import Claim, ResourceDay, release
+from domain.rules import Rule
 from domain.service import Requirement, Service
 
 
@@ -37,11 +39,20 @@ def allocate_from(
     start: datetime,
     until: datetime | None,
     now: datetime,
+    waived: frozenset[Rule] = frozenset(),
 ) -> Allocation:
-    """Load the candidates' diary pages, then let the domain choose."""
+    """Load the candidates' diary pages, then let the domain choose. ``waived`` rules are broken only if need be."""
     wanted = service.claim(start)
     view.prepare([stream_id for ones in candidates for r in ones for stream_id, _, _ in pages_touched(r, wanted)])
-    return allocate(service, candidates, _Pages(view), appointment_id=appointment_id, start=start, until=until, now=now)
+    pages = _Pages(view)
+    try:
+        return allocate(service, candidates, pages, appointment_id=appointment_id, start=start, until=until, now=now)
+    except Refusal:
+        if not waived:
+            raise
+    return allocate(
+        service, candidates, pages, appointment_id=appointment_id, start=start, until=until, now=now, waived=waived
+    )
 
 
 def _candidates(view: View, requirement: Requirement, actor: Actor) -> list[Resource]:

@@ -4,23 +4,44 @@ It may be run again at any time: when a stream is not in memory yet, when anothe
 touches nothing but the view.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from domain import account, appointment, location, organization, resource, resource_day, service
+from domain import (
+    account,
+    appointment,
+    booking_page,
+    location,
+    organization,
+    pool,
+    reminder,
+    resource,
+    resource_day,
+    series,
+    service,
+    session,
+    waitlist,
+)
 from domain.account import Account, Customer, SignInName
 from domain.appointment import Appointment
+from domain.booking_page import BookingPage
 from domain.fact import Fact
 from domain.location import Location
 from domain.organization import Directory, Organization
 from domain.permissions import Actor
-from domain.refusals import AlreadyExists, NotFound, VersionMismatch
+from domain.pool import Pool, PoolTurns
+from domain.refusals import AlreadyExists, NotFound, Refusal, VersionMismatch
+from domain.reminder import Reminders
 from domain.resource import Resource
 from domain.resource_day import ResourceDay
+from domain.series import Series
 from domain.service import Service
+from domain.session import Session
+from domain.waitlist import Waitlist
 
 State = (
     Organization
@@ -31,10 +52,17 @@ State = (
     | Customer
     | Resource
     | ResourceDay
+    | Pool
+    | PoolTurns
     | Service
     | Appointment
+    | Session
+    | BookingPage
+    | Series
+    | Waitlist
+    | Reminders
 )
-Owned = Organization | Location | Account | Customer | Resource | Service | Appointment
+Owned = Organization | Location | Account | Customer | Resource | Pool | Service | Appointment | Session | Series
 """States that belong to an organization and are known by their id."""
 
 S = TypeVar("S", bound=State)
@@ -49,8 +77,15 @@ EVOLVE: dict[str, Callable[..., State]] = {
     "customer": account.evolve_customer,
     "resource": resource.evolve,
     "resource_day": resource_day.evolve,
+    "pool": pool.evolve,
+    "pool_turns": pool.evolve_turns,
     "service": service.evolve,
     "appointment": appointment.evolve,
+    "session": session.evolve,
+    "booking_page": booking_page.evolve,
+    "series": series.evolve,
+    "waitlist": waitlist.evolve,
+    "reminder": reminder.evolve,
 }
 """How each kind of stream evolves, by the first word of its facts' topics."""
 
@@ -84,10 +119,41 @@ class Streams(Protocol):
 
 @dataclass(slots=True)
 class View:
-    """One use case's window on the journal. It remembers which streams were read."""
+    """One use case's window on the journal. It remembers which streams were read, and what was recorded.
+
+    A use case of several steps records each step's facts; what it reads next has them folded in.
+    """
 
     streams: Streams
     read: set[UUID] = field(default_factory=set)
+    facts: list[tuple[UUID, Fact]] = field(default_factory=list)
+    _drafted: dict[UUID, Stream] = field(default_factory=dict)
+
+    def record(self, stream_id: UUID, fact: Fact) -> None:
+        """Make a fact part of the decision, on a stream that was read before."""
+        assert stream_id in self.read
+        before = self._stream(stream_id)
+        assert before
+        self._drafted[stream_id] = Stream(before.version + 1, evolved(before.state, fact))
+        self.facts.append((stream_id, fact))
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """What the block records is forgotten if it raises a ``Refusal``, which goes on to the caller."""
+        count, drafted = len(self.facts), dict(self._drafted)
+        try:
+            yield
+        except Refusal:
+            del self.facts[count:]
+            self._drafted = drafted
+            raise
+
+    def decision(self, answer: object) -> "Decision":
+        """All that was recorded, with the answer."""
+        return Decision(tuple(self.facts), answer)
+
+    def _stream(self, stream_id: UUID) -> Stream | None:
+        return self._drafted.get(stream_id) or self.streams.get(stream_id)
 
     def get(self, kind: type[S], stream_id: UUID) -> S | None:
         """The stream's state, None if it does not exist. Raises ``NotLoaded``."""
@@ -108,7 +174,7 @@ class View:
         found: list[Stream] = []
         missing: list[UUID] = []
         for stream_id in stream_ids:
-            stream = self.streams.get(stream_id)
+            stream = self._stream(stream_id)
             if stream is None:
                 missing.append(stream_id)
             else:
@@ -131,8 +197,8 @@ class View:
             raise AlreadyExists(kind.__name__.lower(), stream_id)
 
     def version(self, stream_id: UUID) -> int:
-        """The version of a stream that was read before."""
-        stream = self.streams.get(stream_id)
+        """The version of a stream that was read before, with what was recorded on it."""
+        stream = self._stream(stream_id)
         assert stream_id in self.read
         assert stream
         return stream.version

@@ -11,13 +11,14 @@ from application.clock import Clock
 from application.decision import NotLoaded, Stream, View, evolved
 from application.journal import Journal, Recorded
 from domain.allocation import Allocation, pages_touched
-from domain.explaining import Explanation, Finding, Rule, explain
+from domain.explaining import Explanation, Finding, explain
 from domain.fact import Fact
 from domain.interval import Interval
 from domain.permissions import Actor, Reach, ensure_may, reach
 from domain.refusals import InvalidValue, Refusal, ResourceClosed
 from domain.resource import ResourceAdded, ResourceClosedFor, ResourceReopened, WorkingHoursSet
 from domain.resource_day import ResourceDay, SlotClaimed
+from domain.rules import Rule
 from domain.service import Service, ServiceOffered, ServiceTermsChanged
 
 

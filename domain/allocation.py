@@ -1,6 +1,6 @@
 """Which resources a visit takes: for each requirement the first that is open and free."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, TypeVar
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.appointment import Allotment
 from domain.interval import Interval
+from domain.pool import PoolTurnTaken
 from domain.refusals import (
     NothingOffersThis,
     OutsideWorkingHours,
@@ -18,6 +19,7 @@ from domain.refusals import (
 )
 from domain.resource import Resource
 from domain.resource_day import Claim, ResourceDay, SlotClaimed, claim, page_id
+from domain.rules import Rule, ensure_besides
 from domain.service import Requirement, Service
 from domain.wall_clock import local_days
 
@@ -36,10 +38,15 @@ _HOPE = (SlotTaken, ResourceClosed, OutsideWorkingHours)
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """``claims`` by the stream id of their diary page."""
+    """``claims`` by the stream id of their diary page; ``turns`` of round-robin pools by that of their turns.
+
+    ``overridden``: the rules that were waived and would have refused it.
+    """
 
     allotments: tuple[Allotment, ...]
     claims: tuple[tuple[UUID, SlotClaimed], ...]
+    turns: tuple[tuple[UUID, PoolTurnTaken], ...] = ()
+    overridden: frozenset[Rule] = frozenset()
 
 
 def pages_touched(resource: Resource, wanted: Interval) -> list[tuple[UUID, date, Interval]]:
@@ -91,13 +98,15 @@ def allocate(
     start: datetime,
     until: datetime | None,
     now: datetime,
+    waived: frozenset[Rule] = frozenset(),
 ) -> Allocation:
     """Claims for every requirement, or the refusal of the first requirement that nobody can meet.
 
     ``candidates`` holds, for each requirement in order, the resources that suit it, best first. No
-    resource serves two requirements.
+    resource serves two requirements. ``waived`` rules are broken only where nobody can be had without.
     """
     wanted = service.claim(start)
+    overridden: set[Rule] = set()
     allotments: list[Allotment] = []
     claims: list[tuple[UUID, SlotClaimed]] = []
     for requirement, suitable in zip(service.terms.requirements, candidates, strict=True):
@@ -107,17 +116,27 @@ def allocate(
             if resource.id in taken:
                 continue
             try:
-                service.ensure_on_grid(start, resource.zone)
+                broken = ensure_besides(waived, reasons_against(service, resource, start))
                 claimed = _claims(resource, requirement, pages, wanted, appointment_id, until, now)
             except Refusal as refusal:
                 refusals.append(refusal)
                 continue
             allotments.append(Allotment(resource.id, requirement.quantity))
             claims.extend(claimed)
+            overridden |= broken
             break
         else:
             raise _most_hopeful(refusals) or NothingOffersThis(service.id, requirement.kind)
-    return Allocation(tuple(allotments), tuple(claims))
+    return Allocation(tuple(allotments), tuple(claims), (), frozenset(overridden))
+
+
+def reasons_against(service: Service, resource: Resource, start: datetime) -> Iterator[Refusal]:
+    """Why the resource could not serve a visit at ``start``, whatever is taken of it."""
+    try:
+        service.ensure_on_grid(start, resource.zone)
+    except Refusal as off_grid:
+        yield off_grid
+    yield from resource.reasons_against(service.claim(start))
 
 
 def _claims(
@@ -129,7 +148,6 @@ def _claims(
     until: datetime | None,
     now: datetime,
 ) -> list[tuple[UUID, SlotClaimed]]:
-    resource.ensure_open(wanted)
     claimed = []
     for stream_id, day, part in pages_touched(resource, wanted):
         page = pages[stream_id] or ResourceDay(resource_id=resource.id, day=day)

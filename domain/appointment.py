@@ -1,22 +1,24 @@
-"""One visit and its life: held, booked, arrived, fulfilled, cancelled, noshow (HL7 FHIR Appointment.status)."""
+"""One visit: held, pending, booked, arrived, fulfilled, cancelled, noshow (HL7 FHIR Appointment.status).
+
+``domain.lifecycle`` says which of these follows which.
+"""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
 from domain.fact import Fact, fact
 from domain.interval import Interval
-from domain.refusals import CancelledTooLate, HoldLapsed, NotInThatState, TooEarly
 
-CHECK_IN_OPENS_BEFORE = timedelta(hours=4)
-NO_SHOW_GRACE = timedelta(minutes=15)
 HOLD_MAX_MIN = 24 * 60
 
 
 class Status(StrEnum):
     HELD = "held"
+    PENDING = "pending"
+    """Asked for, and waiting for the house's approval; it claims its slot like a hold."""
     BOOKED = "booked"
     ARRIVED = "arrived"
     FULFILLED = "fulfilled"
@@ -32,8 +34,31 @@ class Allotment:
     quantity: int
 
 
-@fact("appointment.held.v1")
-class AppointmentHeld(Fact):
+@dataclass(frozen=True, slots=True)
+class InSeries:
+    """Which occurrence of a series a visit is: the wall-clock start that the rule gave it, naive."""
+
+    series_id: UUID
+    recurrence_id: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """What the clock will cause if nobody does first, by the service's terms when the visit was booked or moved."""
+
+    no_show_at: datetime | None = None
+    release_at: datetime | None = None
+    remind_at: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun(Fact):
+    """What every fact tells that begins a visit. ``visit`` is what the customer sees; ``claim`` adds the buffers.
+
+    ``session_id``: the visit has ``seats`` of a group appointment, whose ``allotments`` these are. ``entry_id``: it is
+    an offer to that entry of the waitlist. ``overridden``: the rules that the house broke knowingly.
+    """
+
     appointment_id: UUID
     organization_id: UUID
     service_id: UUID
@@ -41,20 +66,29 @@ class AppointmentHeld(Fact):
     visit: Interval
     claim: Interval
     allotments: tuple[Allotment, ...]
+    seats: int = 1
+    session_id: UUID | None = None
+    occurrence: InSeries | None = None
+    entry_id: UUID | None = None
+    overridden: tuple[str, ...] = ()
+    deadlines: Deadlines = Deadlines()
+
+
+@fact("appointment.held.v1")
+class AppointmentHeld(Begun):
+    until: datetime
+
+
+@fact("appointment.requested.v1")
+class AppointmentRequested(Begun):
+    """The house has to approve it; unless it does until then, the request lapses. A hold may become a request."""
+
     until: datetime
 
 
 @fact("appointment.booked.v1")
-class AppointmentBooked(Fact):
-    """``visit`` is what the customer sees; ``claim`` adds the buffers."""
-
-    appointment_id: UUID
-    organization_id: UUID
-    service_id: UUID
-    customer_id: UUID
-    visit: Interval
-    claim: Interval
-    allotments: tuple[Allotment, ...]
+class AppointmentBooked(Begun):
+    pass
 
 
 @fact("appointment.confirmed.v1")
@@ -62,19 +96,31 @@ class AppointmentConfirmed(Fact):
     appointment_id: UUID
 
 
+@fact("appointment.approved.v1")
+class AppointmentApproved(Fact):
+    appointment_id: UUID
+
+
 @fact("appointment.rescheduled.v1")
 class AppointmentRescheduled(Fact):
+    """``series_id``: as part of a change of its series."""
+
     appointment_id: UUID
     visit: Interval
     claim: Interval
     allotments: tuple[Allotment, ...]
+    session_id: UUID | None = None
+    series_id: UUID | None = None
+    overridden: tuple[str, ...] = ()
+    deadlines: Deadlines = Deadlines()
 
 
 @fact("appointment.cancelled.v1")
 class AppointmentCancelled(Fact):
-    """The reason, if one was given, lives in the vault."""
+    """The reason, if one was given, lives in the vault. ``series_id``: as part of a change of its series."""
 
     appointment_id: UUID
+    series_id: UUID | None = None
 
 
 @fact("appointment.hold_lapsed.v1")
@@ -99,21 +145,33 @@ class AppointmentMissed(Fact):
     appointment_id: UUID
 
 
+@fact("appointment.released.v1")
+class AppointmentReleased(Fact):
+    """Nobody checked in in time: a no-show, and what the visit claimed is given back."""
+
+    appointment_id: UUID
+
+
 AppointmentFact = (
     AppointmentHeld
+    | AppointmentRequested
     | AppointmentBooked
     | AppointmentConfirmed
+    | AppointmentApproved
     | AppointmentRescheduled
     | AppointmentCancelled
     | AppointmentHoldLapsed
     | AppointmentArrived
     | AppointmentFulfilled
     | AppointmentMissed
+    | AppointmentReleased
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appointment:
+    """``held_until``: the deadline of a hold or of a request. ``released``: what it claimed was given back."""
+
     id: UUID
     organization_id: UUID
     service_id: UUID
@@ -123,90 +181,26 @@ class Appointment:
     claim: Interval
     allotments: tuple[Allotment, ...]
     held_until: datetime | None = None
+    seats: int = 1
+    session_id: UUID | None = None
+    occurrence: InSeries | None = None
+    entry_id: UUID | None = None
+    overridden: tuple[str, ...] = ()
+    deadlines: Deadlines = Deadlines()
+    released: bool = False
 
-    def _ensure(self, operation: str, *allowed: Status) -> None:
-        if self.status not in allowed:
-            raise NotInThatState(self.id, self.status, operation)
-
-    def _ensure_not_lapsed(self, now: datetime) -> None:
-        if self.held_until is not None and now >= self.held_until:
-            raise HoldLapsed(self.id, self.held_until)
-
-
-def confirm(visit: Appointment, *, now: datetime) -> AppointmentConfirmed:
-    """Raises ``NotInThatState`` or, past the deadline, ``HoldLapsed``."""
-    visit._ensure("confirm", Status.HELD)
-    visit._ensure_not_lapsed(now)
-    return AppointmentConfirmed(appointment_id=visit.id)
-
-
-def reschedule(
-    visit: Appointment,
-    *,
-    to: Interval,
-    claim: Interval,
-    allotments: tuple[Allotment, ...],
-    notice: timedelta | None,
-    now: datetime,
-) -> AppointmentRescheduled:
-    """Move a visit. ``notice`` is the cancellation notice that binds the actor, None where it does not."""
-    visit._ensure("reschedule", Status.HELD, Status.BOOKED)
-    visit._ensure_not_lapsed(now)
-    _ensure_notice(visit, notice, now)
-    return AppointmentRescheduled(appointment_id=visit.id, visit=to, claim=claim, allotments=allotments)
-
-
-def cancel(visit: Appointment, *, notice: timedelta | None, now: datetime) -> AppointmentCancelled:
-    """Raises ``NotInThatState`` or, within the ``notice`` that binds the actor, ``CancelledTooLate``."""
-    visit._ensure("cancel", Status.HELD, Status.BOOKED)
-    _ensure_notice(visit, notice, now)
-    return AppointmentCancelled(appointment_id=visit.id)
-
-
-def lapse(visit: Appointment, *, now: datetime) -> AppointmentHoldLapsed:
-    """Raises ``TooEarly`` before the hold's deadline."""
-    visit._ensure("lapse", Status.HELD)
-    assert visit.held_until
-    if now < visit.held_until:
-        raise TooEarly(visit.held_until)
-    return AppointmentHoldLapsed(appointment_id=visit.id)
-
-
-def check_in(visit: Appointment, *, now: datetime) -> AppointmentArrived:
-    """Raises ``TooEarly`` more than ``CHECK_IN_OPENS_BEFORE`` ahead of the visit."""
-    visit._ensure("check-in", Status.BOOKED)
-    opens = visit.visit.start - CHECK_IN_OPENS_BEFORE
-    if now < opens:
-        raise TooEarly(opens)
-    return AppointmentArrived(appointment_id=visit.id)
-
-
-def fulfil(visit: Appointment) -> AppointmentFulfilled:
-    visit._ensure("fulfil", Status.ARRIVED)
-    return AppointmentFulfilled(appointment_id=visit.id)
-
-
-def mark_no_show(visit: Appointment, *, now: datetime) -> AppointmentMissed:
-    """Raises ``TooEarly`` until ``NO_SHOW_GRACE`` after the start."""
-    visit._ensure("no-show", Status.BOOKED)
-    opens = visit.visit.start + NO_SHOW_GRACE
-    if now < opens:
-        raise TooEarly(opens)
-    return AppointmentMissed(appointment_id=visit.id)
-
-
-def _ensure_notice(visit: Appointment, notice: timedelta | None, now: datetime) -> None:
-    if notice is None or visit.status is Status.HELD:
-        return  # a hold may always be given back
-    deadline = visit.visit.start - notice
-    if now > deadline:
-        raise CancelledTooLate(deadline)
+    @property
+    def has_claims(self) -> bool:
+        """Whether it still takes its resources, or its seats, once it is over too: a visit that was stays written."""
+        return self.status is not Status.CANCELLED and not self.released
 
 
 def evolve(state: Appointment | None, happened: AppointmentFact) -> Appointment:
     match happened:
         case AppointmentHeld():
             return _begun(happened, Status.HELD, happened.until)
+        case AppointmentRequested():
+            return _begun(happened, Status.PENDING, happened.until)
         case AppointmentBooked():
             return _begun(happened, Status.BOOKED, None)
         case _:
@@ -214,7 +208,7 @@ def evolve(state: Appointment | None, happened: AppointmentFact) -> Appointment:
             return _evolve(state, happened)
 
 
-def _begun(happened: AppointmentHeld | AppointmentBooked, status: Status, until: datetime | None) -> Appointment:
+def _begun(happened: Begun, status: Status, until: datetime | None) -> Appointment:
     return Appointment(
         id=happened.appointment_id,
         organization_id=happened.organization_id,
@@ -225,26 +219,42 @@ def _begun(happened: AppointmentHeld | AppointmentBooked, status: Status, until:
         claim=happened.claim,
         allotments=happened.allotments,
         held_until=until,
+        seats=happened.seats,
+        session_id=happened.session_id,
+        occurrence=happened.occurrence,
+        entry_id=happened.entry_id,
+        overridden=happened.overridden,
+        deadlines=happened.deadlines,
     )
 
 
 AppointmentChange = (
     AppointmentConfirmed
+    | AppointmentApproved
     | AppointmentRescheduled
     | AppointmentCancelled
     | AppointmentHoldLapsed
     | AppointmentArrived
     | AppointmentFulfilled
     | AppointmentMissed
+    | AppointmentReleased
 )
 
 
 def _evolve(state: Appointment, happened: AppointmentChange) -> Appointment:
     match happened:
-        case AppointmentConfirmed():
+        case AppointmentConfirmed() | AppointmentApproved():
             return replace(state, status=Status.BOOKED, held_until=None)
         case AppointmentRescheduled():
-            return replace(state, visit=happened.visit, claim=happened.claim, allotments=happened.allotments)
+            return replace(
+                state,
+                visit=happened.visit,
+                claim=happened.claim,
+                allotments=happened.allotments,
+                session_id=happened.session_id,
+                overridden=happened.overridden,
+                deadlines=happened.deadlines,
+            )
         case AppointmentCancelled() | AppointmentHoldLapsed():
             return replace(state, status=Status.CANCELLED, held_until=None)
         case AppointmentArrived():
@@ -253,5 +263,7 @@ def _evolve(state: Appointment, happened: AppointmentChange) -> Appointment:
             return replace(state, status=Status.FULFILLED)
         case AppointmentMissed():
             return replace(state, status=Status.NOSHOW)
+        case AppointmentReleased():
+            return replace(state, status=Status.NOSHOW, released=True)
         case _:
             assert_never(happened)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from domain.allocation import Allocation, Pages, allocate, pages_touched
@@ -11,23 +10,11 @@ from domain.interval import Interval
 from domain.refusals import NothingOffersThis, Refusal, ResourceClosed, TooFarAhead, TooSoon
 from domain.resource import Resource
 from domain.resource_day import Claim, ResourceDay, claim
+from domain.rules import Rule
 from domain.service import Requirement, Service
 
 NOBODY = UUID(int=0)
 """The appointment for which one asks: it has no claim on any page."""
-
-
-class Rule(StrEnum):
-    MIN_NOTICE = "min_notice"
-    MAX_ADVANCE = "max_advance"
-    SUITABLE_RESOURCE = "suitable_resource"
-    """Some resource meets the requirement and serves no other one of the visit."""
-    ONE_REQUIREMENT = "one_requirement"
-    """A resource serves one requirement of a visit. Named only where it blocks."""
-    SLOT_GRID = "slot_grid"
-    CLOSURES = "closures"
-    WORKING_HOURS = "working_hours"
-    CAPACITY = "capacity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,81 @@ class ResourceClosed(Refusal):
 
 
 @dataclass(eq=False, slots=True)
+class ClosedForHoliday(Refusal):
+    """The resource's location keeps a public holiday on ``day``."""
+
+    resource_id: UUID
+    day: date
+
+
+@dataclass(eq=False, slots=True)
+class ResourceRetired(Refusal):
+    """From ``retired_at`` on the resource is no longer to be had."""
+
+    resource_id: UUID
+    retired_at: datetime
+
+
+@dataclass(eq=False, slots=True)
+class SessionFull(Refusal):
+    """The session at that start has fewer free seats than were asked for."""
+
+    session_id: UUID
+    seats_free: int
+
+
+@dataclass(eq=False, slots=True)
+class CustomerElsewhere(Refusal):
+    """The customer has another visit at that time: nobody is in two places."""
+
+    customer_id: UUID
+    appointment_id: UUID
+    elsewhere: Interval
+
+
+@dataclass(eq=False, slots=True)
+class BookingLimitReached(Refusal):
+    """``per`` customer or service: so many bookings of the service in the ``period`` (day, week, month) that
+    began on ``period_start``, and no more.
+    """
+
+    per: str
+    period: str
+    count: int
+    period_start: date
+
+
+@dataclass(eq=False, slots=True)
+class SeriesConflicts(Refusal):
+    """Occurrences of a series that cannot be had, all of them; nothing was written."""
+
+    conflicts: tuple["Conflict", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One occurrence, by its wall-clock start in the series' zone, and why it cannot be had."""
+
+    recurrence_id: datetime
+    start: datetime
+    refusal: Refusal
+
+
+@dataclass(eq=False, slots=True)
+class AlreadyWaiting(Refusal):
+    """The customer waits for this service already."""
+
+    entry_id: UUID
+
+
+@dataclass(eq=False, slots=True)
+class NothingOffered(Refusal):
+    """The waitlist entry has no offer that stands."""
+
+    entry_id: UUID
+
+
+@dataclass(eq=False, slots=True)
 class NothingOffersThis(Refusal):
     """No resource of the organization meets a requirement of the service."""
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from domain.fact import Fact, fact
 from domain.interval import Interval, joined
-from domain.refusals import HoursOverlap, InvalidValue, OutsideWorkingHours, ResourceClosed
+from domain.refusals import HoursOverlap, InvalidValue, OutsideWorkingHours, Refusal, ResourceClosed
 from domain.wall_clock import A_DAY, MINUTES_PER_DAY, WEEKDAYS, instant, local_day
 
 CAPACITY_MAX = 10_000
@@ -135,14 +135,19 @@ class Resource:
             day += A_DAY
 
     def ensure_open(self, wanted: Interval) -> None:
-        """Raises ``ResourceClosed`` or ``OutsideWorkingHours`` unless ``wanted`` lies within open hours."""
+        """Raises the first of ``reasons_against``, if there is one."""
+        for reason in self.reasons_against(wanted):
+            raise reason
+
+    def reasons_against(self, wanted: Interval) -> Iterator[Refusal]:
+        """Why the resource is not open for all of ``wanted``: a reason for each rule and each closure in the way."""
         for closure in self.closures:
             if closure.interval.overlaps(wanted):
-                raise ResourceClosed(self.id, closure.id, closure.interval)
+                yield ResourceClosed(self.id, closure.id, closure.interval)
         zone = self.zone
         first, last = wanted.start.astimezone(zone).date() - A_DAY, wanted.end.astimezone(zone).date() + A_DAY
         if not any(hours.contains(wanted) for hours in self.working_hours(first, last)):
-            raise OutsideWorkingHours(self.id, wanted)
+            yield OutsideWorkingHours(self.id, wanted)
 
 
 def ensure_valid_hours(shifts: Sequence[Shift], overrides: Sequence[Override] = ()) -> None:

@@ -1,8 +1,9 @@
-"""What can be booked: duration, buffers, notice, horizon, slot grid, requirements."""
+"""What can be booked: duration, buffers, notice, horizon, slot grid, requirements, seats, limits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,15 +18,49 @@ BUFFER_MAX_MIN = 24 * 60
 NOTICE_MAX_MIN = 366 * 24 * 60
 ADVANCE_MAX_DAYS = 3 * 366
 REQUIREMENTS_MAX = 10
+SEATS_MAX = 10_000
+LIMITS_MAX = 10
+LIMIT_COUNT_MAX = 10_000
+OFFER_MAX_MIN = 7 * 24 * 60
+REMINDERS_MAX = 5
+AFTER_START_MAX_MIN = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """``quantity`` units of one resource: of ``resource_id``, or of any one of ``kind``. Exactly one is set."""
+    """``quantity`` units of one resource: of ``resource_id``, or of any one of ``kind`` or of a pool.
+
+    Exactly one of the three is set.
+    """
 
     resource_id: UUID | None = None
     kind: str | None = None
     quantity: int = 1
+    pool_id: UUID | None = None
+
+
+class Holder(StrEnum):
+    """Whose bookings a limit counts: of one customer, or all of the service."""
+
+    CUSTOMER = "customer"
+    SERVICE = "service"
+
+
+class Period(StrEnum):
+    """Of the organization's calendar; weeks begin on Monday."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class BookingLimit:
+    """At most ``count`` bookings of the service that start in one ``period``."""
+
+    per: Holder
+    period: Period
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +73,11 @@ class Price:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a service promises and asks for; durations in minutes."""
+    """What a service promises and asks for; durations in minutes.
+
+    ``seats`` above 1: a group appointment. ``offer_min`` is how long an offer to the waitlist stands. So long after
+    the start a visit to which nobody came is marked a no-show, or also releases what it claims; None: never.
+    """
 
     name: str
     duration_min: int
@@ -50,6 +89,14 @@ class Terms:
     max_advance_days: int = 365
     cancellation_notice_min: int = 0
     price: Price | None = None
+    seats: int = 1
+    approval_required: bool = False
+    customer_overlap_allowed: bool = False
+    booking_limits: tuple[BookingLimit, ...] = ()
+    offer_min: int = 30
+    no_show_after_min: int | None = None
+    release_after_min: int | None = None
+    remind_before_min: tuple[int, ...] = ()
 
 
 @fact("service.offered.v1")
@@ -110,6 +157,14 @@ def ensure_valid_terms(terms: Terms) -> None:
         ("max_advance_days", terms.max_advance_days, 1, ADVANCE_MAX_DAYS),
         ("cancellation_notice_min", terms.cancellation_notice_min, 0, NOTICE_MAX_MIN),
         ("requirements", len(terms.requirements), 1, REQUIREMENTS_MAX),
+        ("seats", terms.seats, 1, SEATS_MAX),
+        ("booking_limits", len(terms.booking_limits), 0, LIMITS_MAX),
+        *(("booking_limits", limit.count, 1, LIMIT_COUNT_MAX) for limit in terms.booking_limits),
+        ("offer_min", terms.offer_min, 1, OFFER_MAX_MIN),
+        ("no_show_after_min", terms.no_show_after_min or 0, 0, AFTER_START_MAX_MIN),
+        ("release_after_min", terms.release_after_min or 0, 0, AFTER_START_MAX_MIN),
+        ("remind_before_min", len(terms.remind_before_min), 0, REMINDERS_MAX),
+        *(("remind_before_min", minutes, 1, NOTICE_MAX_MIN) for minutes in terms.remind_before_min),
     )
     for field, value, least, most in bounds:
         if not least <= value <= most:
@@ -117,9 +172,13 @@ def ensure_valid_terms(terms: Terms) -> None:
     named = [r.resource_id for r in terms.requirements if r.resource_id]
     if len(set(named)) != len(named):
         raise InvalidValue("requirements", "a resource is named once, with its quantity")
+    limited = [(limit.per, limit.period) for limit in terms.booking_limits]
+    if len(set(limited)) != len(limited):
+        raise InvalidValue("booking_limits", "one for each holder and period")
     for requirement in terms.requirements:
-        if (requirement.resource_id is None) == (requirement.kind is None):
-            raise InvalidValue("requirements", "each names either a resource_id or a kind")
+        named_by = (requirement.resource_id, requirement.kind, requirement.pool_id)
+        if sum(one is not None for one in named_by) != 1:
+            raise InvalidValue("requirements", "each names exactly one of resource_id, kind and pool_id")
         if requirement.quantity < 1:
             raise InvalidValue("requirements", "a quantity of at least 1")
 
