@@ -1,7 +1,7 @@
 """What a booking takes hold of: the resources that could serve it, their diary pages, its claims on them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,20 +13,20 @@ from domain.organization import Directory, directory_id
 from domain.permissions import Actor
 from domain.refusals import Refusal
 from domain.resource import Resource
-from domain.resource_day import Claim, ResourceDay, release
+from domain.resource_day import Claim, ResourceDay, claim, release
 from domain.rules import Rule
 from domain.service import Requirement, Service
+from domain.session import Session
 
 
 def suitable_resources(
-    view: View, service: Service, actor: Actor, wanted_ids: Sequence[UUID], moved: Appointment | None = None
+    view: View, service: Service, actor: Actor, wanted_ids: Sequence[UUID], preferred: Collection[UUID] = ()
 ) -> list[list[Resource]]:
-    """For each requirement the resources that could meet it, those asked for (or had before) first or alone."""
+    """For each requirement the resources that could meet it: those asked for alone, those preferred first."""
     candidates = [_candidates(view, requirement, actor) for requirement in service.terms.requirements]
     suitable = assigned(service, candidates, wanted_ids, lambda resource: resource.id)
-    if moved is not None:
-        present = {allotment.resource_id for allotment in moved.allotments}
-        return [sorted(ones, key=lambda r: r.id not in present) for ones in suitable]
+    if preferred:
+        return [sorted(ones, key=lambda r: r.id not in preferred) for ones in suitable]
     return suitable
 
 
@@ -74,17 +74,33 @@ class _Pages:
         return self.view.get(ResourceDay, stream_id)
 
 
-def releases(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, Fact]]:
-    return [(stream_id, release(page, visit.id)) for stream_id, page, _, _ in claimed_pages(view, visit, actor)]
+def releases(view: View, claimant: Appointment | Session, actor: Actor) -> list[tuple[UUID, Fact]]:
+    return [(stream_id, release(page, claimant.id)) for stream_id, page, _, _ in claimed_pages(view, claimant, actor)]
 
 
-def claimed_pages(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, ResourceDay, Claim, int]]:
-    """Where the visit has a claim: the page's stream id, the page, the claim, the resource's capacity."""
-    resources = [view.require(Resource, allotment.resource_id, actor) for allotment in visit.allotments]
-    touched = [(stream_id, r.capacity) for r in resources for stream_id, _, _ in pages_touched(r, visit.claim)]
+def claimed_pages(
+    view: View, claimant: Appointment | Session, actor: Actor
+) -> list[tuple[UUID, ResourceDay, Claim, int]]:
+    """Where it has a claim: the page's stream id, the page, the claim, the resource's capacity."""
+    resources = [view.require(Resource, allotment.resource_id, actor) for allotment in claimant.allotments]
+    touched = [(stream_id, r.capacity) for r in resources for stream_id, _, _ in pages_touched(r, claimant.claim)]
     pages = view.get_all(ResourceDay, [stream_id for stream_id, _ in touched])
     return [
         (stream_id, page, held, capacity)
         for (stream_id, capacity), page in zip(touched, pages, strict=True)
-        if page and (held := page.claim_of(visit.id))
+        if page and (held := page.claim_of(claimant.id))
+    ]
+
+
+def claims_until(
+    view: View, claimant: Appointment | Session, until: datetime | None, actor: Actor, now: datetime
+) -> list[tuple[UUID, Fact]]:
+    """The same claims with another deadline, None: for good.
+
+    By this process's clock they have kept everyone else out. By another's, a second ahead, a hold may have lapsed and
+    the slot been given away; so they are claimed again like any other. Raises ``SlotTaken``.
+    """
+    return [
+        (stream_id, claim(page, replace(held, until=until), capacity=capacity, now=now))
+        for stream_id, page, held, capacity in claimed_pages(view, claimant, actor)
     ]

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.appointment import (
-    Allotment,
     Appointment,
     AppointmentApproved,
     AppointmentArrived,
@@ -140,11 +139,6 @@ def deadlines(service: Service, start: datetime, *, now: datetime) -> Deadlines:
 
 def _after(start: datetime, minutes: int | None) -> datetime | None:
     return None if minutes is None else start + timedelta(minutes=minutes)
-
-
-def allotted(visit: Appointment) -> tuple[Allotment, ...]:
-    """What the visit itself claims on diary pages: nothing where its session does."""
-    return visit.allotments if visit.session_id is None else ()
 
 
 def _ensure(visit: Appointment, operation: str, *allowed: Status) -> None:

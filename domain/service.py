@@ -1,6 +1,6 @@
 """What can be booked: duration, buffers, notice, horizon, slot grid, requirements, seats, limits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from domain.fact import Fact, fact
 from domain.interval import Interval
-from domain.refusals import InvalidValue, OffGrid, TooFarAhead, TooSoon
+from domain.refusals import InvalidValue, OffGrid, Refusal, TooFarAhead, TooSoon
 from domain.wall_clock import minute_of_day
 
 DURATION_MAX_MIN = 7 * 24 * 60
@@ -133,12 +133,17 @@ class Service:
 
     def ensure_bookable_at(self, start: datetime, *, now: datetime) -> None:
         """Raises ``TooSoon`` within the minimum notice and ``TooFarAhead`` beyond the horizon."""
+        for reason in self.reasons_against(start, now=now):
+            raise reason
+
+    def reasons_against(self, start: datetime, *, now: datetime) -> Iterator[Refusal]:
+        """What notice and horizon have against a start."""
         earliest = now + timedelta(minutes=self.terms.min_notice_min)
         if start < earliest:
-            raise TooSoon(earliest)
+            yield TooSoon(earliest)
         latest = now + timedelta(days=self.terms.max_advance_days)
         if start > latest:
-            raise TooFarAhead(latest)
+            yield TooFarAhead(latest)
 
     def ensure_on_grid(self, start: datetime, zone: ZoneInfo) -> None:
         """Raises ``OffGrid`` unless the wall clock of ``zone`` shows a multiple of the step since midnight."""
