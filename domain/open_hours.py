@@ -41,7 +41,7 @@ class OpenDays:
         self._kept: dict[int, bytes] = {}
 
     def mask(self, first_day: int, days: int) -> Mask:
-        """Working hours without closures of ``days`` UTC days from ``first_day``."""
+        """Working hours without closures, holidays and retirement, of ``days`` UTC days from ``first_day``."""
         wanted = range(first_day, first_day + days)
         missing = [day for day in wanted if day not in self._kept]
         if missing:
@@ -61,7 +61,7 @@ def open_mask(resource: Resource, first_day: int, days: int) -> Mask:
     """The minutes of which all is open. A boundary within a minute, as a closure may have, closes that minute."""
     zone, width = resource.zone, days * MINUTES_PER_DAY
     start, end = EPOCH + first_day * A_DAY, EPOCH + (first_day + days) * A_DAY
-    # A day more on either side: hours that begin the evening before, or that a gap at midnight pushed onto the next.
+    # A day more on either side: hours that begin the evening before, or that a jump put on another date.
     dates = start.astimezone(zone).date() - A_DAY, end.astimezone(zone).date() + A_DAY
     mask = 0
     for hours in resource.working_hours(*dates):
@@ -71,6 +71,8 @@ def open_mask(resource: Resource, first_day: int, days: int) -> Mask:
         if closure.interval.start < end and start < closure.interval.end:
             shuts = max(minute_after(first_day, closure.interval.start), 0)
             mask &= ~minutes(shuts, min(minute_after_rounded_up(first_day, closure.interval.end), width))
+    if resource.retired_at is not None:
+        mask &= minutes(0, min(max(minute_after(first_day, resource.retired_at), 0), width))
     return mask
 
 

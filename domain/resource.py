@@ -1,16 +1,25 @@
-"""What can be claimed: a practitioner, a room, equipment. Capacity, working hours, closures."""
+"""What can be claimed: a practitioner, a room, equipment. Capacity, working hours, closures, holidays, retirement."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.fact import Fact, fact
 from domain.interval import Interval, joined
-from domain.refusals import HoursOverlap, InvalidValue, OutsideWorkingHours, Refusal, ResourceClosed
-from domain.wall_clock import A_DAY, MINUTES_PER_DAY, WEEKDAYS, instant, local_day
+from domain.location import Location
+from domain.refusals import (
+    ClosedForHoliday,
+    HoursOverlap,
+    InvalidValue,
+    OutsideWorkingHours,
+    Refusal,
+    ResourceClosed,
+    ResourceRetired,
+)
+from domain.wall_clock import A_DAY, MINUTES_PER_DAY, WEEKDAYS, reached
 
 CAPACITY_MAX = 10_000
 SHIFTS_MAX = 7 * 24
@@ -91,11 +100,34 @@ class ResourceReopened(Fact):
     closure_id: UUID
 
 
-ResourceFact = ResourceAdded | ResourceDetailsChanged | WorkingHoursSet | ResourceClosedFor | ResourceReopened
+@fact("resource.retired.v1")
+class ResourceRetiredFrom(Fact):
+    """No longer to be had from that instant on. What was written on its diary pages stays."""
+
+    resource_id: UUID
+    retired_at: datetime
+
+
+@fact("resource.reinstated.v1")
+class ResourceReinstated(Fact):
+    resource_id: UUID
+
+
+ResourceChange = (
+    ResourceDetailsChanged
+    | WorkingHoursSet
+    | ResourceClosedFor
+    | ResourceReopened
+    | ResourceRetiredFrom
+    | ResourceReinstated
+)
+ResourceFact = ResourceAdded | ResourceChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
+    """``holidays`` are no facts of its own: ``observing`` gives it those of its location."""
+
     id: UUID
     organization_id: UUID
     kind: str
@@ -105,34 +137,50 @@ class Resource:
     shifts: tuple[Shift, ...]
     overrides: tuple[Override, ...] = ()
     closures: tuple[Closure, ...] = ()
+    retired_at: datetime | None = None
+    holidays: frozenset[date] = frozenset()
 
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
 
+    def observing(self, location: Location | None) -> "Resource":
+        """The resource with the holidays that its location keeps; without a location it keeps none."""
+        days: frozenset[date] = location.days if location else frozenset()
+        return self if days == self.holidays else replace(self, holidays=days)
+
     def spans_on(self, day: date) -> tuple[Span, ...]:
-        """The wall-clock working hours of a local date."""
-        for override in self.overrides:
-            if override.day == day:
-                return override.spans
+        """The wall-clock working hours of a local date: an override wins over a holiday, a holiday over the week."""
+        return () if self._keeps_holiday_on(day) else self._usual_spans_on(day)
+
+    def _usual_spans_on(self, day: date) -> tuple[Span, ...]:
+        """The working hours of a local date were it no holiday."""
+        override = self._override_of(day)
+        if override:
+            return override.spans
         weekday = WEEKDAYS[day.weekday()]
         return tuple(shift.span for shift in self.shifts if shift.weekday == weekday)
 
-    def working_hours(self, first: date, last: date) -> list[Interval]:
-        """The working hours of the local dates ``first`` … ``last``, as instants, merged across midnight."""
-        return joined(self._working_hours(first, last))
+    def _override_of(self, day: date) -> Override | None:
+        return next((override for override in self.overrides if override.day == day), None)
 
-    def _working_hours(self, first: date, last: date) -> Iterator[Interval]:
-        zone, day = self.zone, first
-        while day <= last:
-            for span in self.spans_on(day):
-                start, end = instant(day, span.start_min, zone), instant(day, span.end_min, zone)
-                if start >= end:  # from within a spring gap to soon after it: nothing is left
-                    continue
-                # A gap may move hours to another date; but a date that was skipped whole has none to move.
-                if start.astimezone(zone).date() == day or local_day(day, zone):
-                    yield Interval(start, end)
-            day += A_DAY
+    def _keeps_holiday_on(self, day: date) -> bool:
+        return day in self.holidays and self._override_of(day) is None
+
+    def working_hours(self, first: date, last: date) -> list[Interval]:
+        """The working hours of the local dates ``first`` … ``last``, as instants, merged across midnight.
+
+        It is open when the wall clock shows so: hours within a spring gap are none, and hours that begin in it begin
+        when it is over. Of a time that is repeated in autumn, the first begins and ends them.
+        """
+        return joined(hours for day in _days(first, last) for hours in self._instants(day, self.spans_on(day)))
+
+    def _instants(self, day: date, spans: Sequence[Span]) -> Iterator[Interval]:
+        zone = self.zone
+        for span in spans:
+            start, end = reached(day, span.start_min, zone), reached(day, span.end_min, zone)
+            if start < end:
+                yield Interval(start, end)
 
     def ensure_open(self, wanted: Interval) -> None:
         """Raises the first of ``reasons_against``, if there is one."""
@@ -140,14 +188,30 @@ class Resource:
             raise reason
 
     def reasons_against(self, wanted: Interval) -> Iterator[Refusal]:
-        """Why the resource is not open for all of ``wanted``: a reason for each rule and each closure in the way."""
+        """Why the resource is not open for all of ``wanted``: a reason for each rule and each closure in the way.
+
+        Each rule is judged as if the others allowed it, so that one may be waived and the others still hold; the most
+        final comes first. A holiday is in the way where it takes hours away that the resource would have on that date.
+        """
+        if self.retired_at is not None and wanted.end > self.retired_at:
+            yield ResourceRetired(self.id, self.retired_at)
         for closure in self.closures:
             if closure.interval.overlaps(wanted):
                 yield ResourceClosed(self.id, closure.id, closure.interval)
         zone = self.zone
-        first, last = wanted.start.astimezone(zone).date() - A_DAY, wanted.end.astimezone(zone).date() + A_DAY
-        if not any(hours.contains(wanted) for hours in self.working_hours(first, last)):
+        # A day more on either side: hours that begin the evening before, or that a jump put on another date.
+        days = list(_days(wanted.start.astimezone(zone).date() - A_DAY, wanted.end.astimezone(zone).date() + A_DAY))
+        usual = {day: list(self._instants(day, self._usual_spans_on(day))) for day in days}
+        for day in days:
+            if self._keeps_holiday_on(day) and any(hours.overlaps(wanted) for hours in usual[day]):
+                yield ClosedForHoliday(self.id, day)
+        if not any(hours.contains(wanted) for hours in joined(hours for ones in usual.values() for hours in ones)):
             yield OutsideWorkingHours(self.id, wanted)
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    for number in range((last - first).days + 1):
+        yield first + number * A_DAY
 
 
 def ensure_valid_hours(shifts: Sequence[Shift], overrides: Sequence[Override] = ()) -> None:
@@ -188,6 +252,10 @@ def evolve(state: Resource | None, happened: ResourceFact) -> Resource:
             shifts=happened.shifts,
         )
     assert state
+    return _evolve(state, happened)
+
+
+def _evolve(state: Resource, happened: ResourceChange) -> Resource:
     match happened:
         case ResourceDetailsChanged():
             return state
@@ -197,5 +265,9 @@ def evolve(state: Resource | None, happened: ResourceFact) -> Resource:
             return replace(state, closures=(*state.closures, Closure(happened.closure_id, happened.closed)))
         case ResourceReopened():
             return replace(state, closures=tuple(c for c in state.closures if c.id != happened.closure_id))
+        case ResourceRetiredFrom():
+            return replace(state, retired_at=happened.retired_at)
+        case ResourceReinstated():
+            return replace(state, retired_at=None)
         case _:
             assert_never(happened)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from domain.interval import Interval
 
 MINUTES_PER_DAY = 24 * 60
+A_SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 A_DAY = timedelta(days=1)
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -23,6 +24,28 @@ def instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
         day, minute = day + A_DAY, 0
     wall = datetime.combine(day, time(minute // 60, minute % 60), tzinfo=zone)
     return wall.astimezone(UTC)
+
+
+def reached(day: date, minute: int, zone: ZoneInfo) -> datetime:
+    """The first UTC instant at which the wall clock of ``zone`` shows ``minute`` (0…1440) of ``day``, or a later time.
+
+    A time that falls in a spring gap is reached when the gap is over; of a repeated autumn hour, the first counts.
+    """
+    moment = instant(day, minute, zone)
+    if minute == MINUTES_PER_DAY:
+        day, minute = day + A_DAY, 0
+    wall = datetime.combine(day, time(minute // 60, minute % 60))
+    if moment.astimezone(zone).replace(tzinfo=None) == wall:
+        return moment
+    # In a gap: the clock jumped past it after ``early``, and not after ``moment``, which is later by the whole gap.
+    early = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    while moment - early > A_SECOND:
+        middle = early + (moment - early) // A_SECOND // 2 * A_SECOND
+        if middle.astimezone(zone).replace(tzinfo=None) < wall:
+            early = middle
+        else:
+            moment = middle
+    return moment
 
 
 def local_day(day: date, zone: ZoneInfo) -> Interval | None:

@@ -47,11 +47,11 @@ def first_minute_of_each_time(clock: WalkedClock) -> dict[int, int]:
 
 
 def reached(wall: int, first: dict[int, int]) -> int:
-    """When the wall first showed a time; one that it never showed, as long after the last before it as it should be."""
+    """When the wall first showed a time; one that it never showed, when it first showed a later one."""
     shown = wall
     while shown not in first:
-        shown -= 1
-    return first[shown] + wall - shown
+        shown += 1
+    return first[shown]
 
 
 def whole_dates(clock: WalkedClock) -> range:
@@ -153,20 +153,17 @@ def spans_about_the_jump(transition: Transition, clock: WalkedClock) -> Iterator
             yield day, Span(*bound)
 
 
-def test_hours_that_begin_or_end_in_a_jump_begin_and_end_when_the_wall_first_shows_it_or_would_have() -> None:
-    """A time that was skipped is moved forward by the gap; of a time that is repeated, the first counts."""
+def test_hours_that_begin_or_end_in_a_jump_are_those_that_the_wall_shows() -> None:
+    """What was skipped never was: no hours lie in a gap. Of a time that is repeated, the first begins and ends them."""
     wrong = []
     for transition in every_transition():
         clock = walked(transition)
         first = first_minute_of_each_time(clock)
-        dates_shown = {wall // MINUTES_PER_DAY for wall in first}
         for day, span in spans_about_the_jump(transition, clock):
             resource = a_resource(time_zone=transition.zone, shifts=(), overrides=(Override(as_date(day), (span,)),))
-            expected = bytearray(len(clock.shown))
-            if day in dates_shown:  # a date that is skipped has no hours
-                midnight = day * MINUTES_PER_DAY
-                opens, closes = (reached(midnight + minute, first) for minute in (span.start_min, span.end_min))
-                expected[opens:closes] = b"\1" * max(closes - opens, 0)
+            midnight, expected = day * MINUTES_PER_DAY, bytearray(len(clock.shown))
+            opens, closes = (reached(midnight + minute, first) for minute in (span.start_min, span.end_min))
+            expected[opens:closes] = b"\1" * (closes - opens)
             if seen_open(clock, hours_around(resource, clock), slice(None)) != expected:
                 wrong.append(f"{transition} {as_date(day)} {span}")
     assert wrong == []

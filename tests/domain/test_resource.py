@@ -64,10 +64,23 @@ def test_working_hours_are_kept_on_the_day_of_a_clock_change() -> None:
     ]
 
 
-def test_a_shift_inside_a_spring_gap_is_moved_forward_and_keeps_its_minutes() -> None:
-    gap = (Shift("SU", Span(2 * 60, 2 * 60 + 30)),)
-    hours = room(time_zone="America/New_York", shifts=gap).working_hours(date(2026, 3, 8), date(2026, 3, 8))
-    assert sum(((h.end - h.start) for h in hours), 0 * HOUR) == 30 * MINUTE
+@pytest.mark.parametrize(
+    ("span", "opens"),
+    [
+        (Span(2 * 60, 2 * 60 + 30), None),  # the clock goes from 02:00 to 03:00
+        (Span(60, 2 * 60 + 30), (6, 7)),
+        (Span(2 * 60 + 30, 4 * 60), (7, 8)),
+        (Span(60, 4 * 60), (6, 8)),
+    ],
+    ids=["within the gap", "into the gap", "out of the gap", "over the gap"],
+)
+def test_on_the_day_of_a_spring_gap_it_is_open_exactly_when_the_wall_clock_shows_it(
+    span: Span, opens: tuple[int, int] | None
+) -> None:
+    here = room(time_zone="America/New_York", shifts=(Shift("SU", span),))
+    hours = here.working_hours(date(2026, 3, 8), date(2026, 3, 8))
+    expected = [Interval(*(datetime(2026, 3, 8, hour, tzinfo=UTC) for hour in opens))] if opens else []
+    assert hours == expected
 
 
 def test_the_hours_of_a_date_that_the_zone_skipped_are_not_those_of_the_next() -> None:
