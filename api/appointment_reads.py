@@ -15,8 +15,8 @@ from api.notes import folded, notes_of
 from api.reading import Asked, Cursor, Limit, Listed, Reading, json_of, moment, page, place_of, shown, whole
 from api.shapes import AppointmentShape, AppointmentWithNotesShape, VisitFactShape
 from api.values import DayOrInstant, Instant
-from application.booking import appointment_answer
 from application.journal import Recorded
+from application.visits import appointment_answer
 from domain.account import Role
 from domain.appointment import Appointment, Status
 from domain.permissions import Reach, ensure_may, reach

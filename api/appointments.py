@@ -13,7 +13,7 @@ from api.contract import command
 from api.notes import folded, keep_visit_note
 from api.shapes import AppointmentShape
 from api.values import Body, Count, FreeText, Instant, Nothing, OneSeat
-from application import booking
+from application import booking, visits
 from domain.appointment import HOLD_MAX_MIN, Appointment
 from domain.service import REQUIREMENTS_MAX
 
@@ -79,7 +79,7 @@ async def book(body: Booking, call: Commanded) -> Response:
 @router.post("/{appointment_id}/confirm", **command(AppointmentShape, "confirmAppointment"))
 async def confirm(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """Turn a hold into a booking before it lapses."""
-    return answered(await call.submit(booking.confirm, booking.Confirm(appointment_id=appointment_id)))
+    return answered(await call.submit(visits.confirm, visits.Confirm(appointment_id=appointment_id)))
 
 
 @router.post("/{appointment_id}/reschedule", **command(AppointmentShape, "rescheduleAppointment", if_match=True))
@@ -108,23 +108,23 @@ async def cancel(
     if body and body.reason is not None:
         await keep_visit_note(call, body.reason, "appointment.cancel", appointment_id=appointment_id)
     return answered(
-        await call.submit(booking.cancel, booking.Cancel(appointment_id=appointment_id, if_version=if_version))
+        await call.submit(visits.cancel, visits.Cancel(appointment_id=appointment_id, if_version=if_version))
     )
 
 
 @router.post("/{appointment_id}/check-in", **command(AppointmentShape, "checkInAppointment"))
 async def check_in(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """The customer has arrived."""
-    return answered(await call.submit(booking.check_in, booking.CheckIn(appointment_id=appointment_id)))
+    return answered(await call.submit(visits.check_in, visits.CheckIn(appointment_id=appointment_id)))
 
 
 @router.post("/{appointment_id}/fulfil", **command(AppointmentShape, "fulfilAppointment"))
 async def fulfil(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """The visit has taken place."""
-    return answered(await call.submit(booking.fulfil, booking.Fulfil(appointment_id=appointment_id)))
+    return answered(await call.submit(visits.fulfil, visits.Fulfil(appointment_id=appointment_id)))
 
 
 @router.post("/{appointment_id}/no-show", **command(AppointmentShape, "markAppointmentNoShow"))
 async def mark_no_show(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """The customer did not come."""
-    return answered(await call.submit(booking.mark_no_show, booking.MarkNoShow(appointment_id=appointment_id)))
+    return answered(await call.submit(visits.mark_no_show, visits.MarkNoShow(appointment_id=appointment_id)))

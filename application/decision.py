@@ -137,6 +137,12 @@ class View:
         self._drafted[stream_id] = Stream(before.version + 1, evolved(before.state, fact))
         self.facts.append((stream_id, fact))
 
+    def before(self, kind: type[S], stream_id: UUID) -> S | None:
+        """The state of a stream that was read, without what this decision has recorded on it."""
+        stream = self.streams.get(stream_id)
+        assert stream
+        return stream.state if isinstance(stream.state, kind) else None
+
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """What the block records is forgotten if it raises a ``Refusal``, which goes on to the caller."""

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from application.booking import lapse
 from application.decision import UseCase
 from application.journal import JournalUnavailable
 from application.timekeeping import Timer, command_of
+from application.visits import lapse
 from application.writer import Answer, Busy, InFlight
 from domain.permissions import Actor
 from domain.refusals import Refusal, TooEarly

@@ -5,15 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
 
-from application.booking import Lapse
 from application.journal import Recorded
+from application.visits import Lapse
 from domain.account import Role
-from domain.appointment import (
-    AppointmentCancelled,
-    AppointmentConfirmed,
-    AppointmentHeld,
-    AppointmentHoldLapsed,
-)
+from domain.appointment import AppointmentCancelled, AppointmentConfirmed, AppointmentHeld, AppointmentHoldLapsed
 from domain.permissions import Actor
 
 TIMEKEEPER_ID = UUID("6b1f3c52-0c53-5a3c-9d6e-7d8f4f3b9a10")

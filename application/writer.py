@@ -33,7 +33,7 @@ from domain.refusals import KeyReused, Refusal
 BATCH_COMMANDS_MAX = 256
 QUEUE_COMMANDS_MAX = 4_096
 DECISION_ATTEMPTS_MAX = 8
-LOADS_MAX = 16
+LOADS_MAX = 256
 """How often a use case may ask for more streams before it is taken for an endless one."""
 
 

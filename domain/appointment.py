@@ -103,13 +103,14 @@ class AppointmentApproved(Fact):
 
 @fact("appointment.rescheduled.v1")
 class AppointmentRescheduled(Fact):
-    """``series_id``: as part of a change of its series."""
+    """``until``: the deadline of a hold or a request from now on. ``series_id``: as part of a change of its series."""
 
     appointment_id: UUID
     visit: Interval
     claim: Interval
     allotments: tuple[Allotment, ...]
     session_id: UUID | None = None
+    until: datetime | None = None
     series_id: UUID | None = None
     overridden: tuple[str, ...] = ()
     deadlines: Deadlines = Deadlines()
@@ -241,7 +242,7 @@ AppointmentChange = (
 )
 
 
-def _evolve(state: Appointment, happened: AppointmentChange) -> Appointment:
+def _evolve(state: Appointment, happened: AppointmentChange) -> Appointment:  # noqa: PLR0911  one for each fact
     match happened:
         case AppointmentConfirmed() | AppointmentApproved():
             return replace(state, status=Status.BOOKED, held_until=None)
@@ -252,6 +253,7 @@ def _evolve(state: Appointment, happened: AppointmentChange) -> Appointment:
                 claim=happened.claim,
                 allotments=happened.allotments,
                 session_id=happened.session_id,
+                held_until=happened.until or state.held_until,
                 overridden=happened.overridden,
                 deadlines=happened.deadlines,
             )

@@ -99,6 +99,20 @@ def claim(page: ResourceDay, wanted: Claim, *, capacity: int, now: datetime) -> 
     )
 
 
+def shorten(page: ResourceDay, appointment_id: UUID, until: datetime | None) -> SlotClaimed:
+    """The appointment's claim with an earlier deadline: it takes nothing that it had not."""
+    held = page.claim_of(appointment_id)
+    assert held
+    return SlotClaimed(
+        resource_id=page.resource_id,
+        day=page.day,
+        appointment_id=appointment_id,
+        claim=held.interval,
+        quantity=held.quantity,
+        until=until,
+    )
+
+
 def release(page: ResourceDay, appointment_id: UUID) -> ClaimReleased:
     """The release of the appointment's claim on this page."""
     held = page.claim_of(appointment_id)

@@ -145,9 +145,13 @@ class Service:
         if start > latest:
             yield TooFarAhead(latest)
 
+    def is_on_grid(self, start: datetime, zone: ZoneInfo) -> bool:
+        """Whether the wall clock of ``zone`` shows a multiple of the step since midnight."""
+        return not (start.second or start.microsecond or minute_of_day(start, zone) % self.terms.slot_step_min)
+
     def ensure_on_grid(self, start: datetime, zone: ZoneInfo) -> None:
-        """Raises ``OffGrid`` unless the wall clock of ``zone`` shows a multiple of the step since midnight."""
-        if start.second or start.microsecond or minute_of_day(start, zone) % self.terms.slot_step_min:
+        """Raises ``OffGrid`` unless it is."""
+        if not self.is_on_grid(start, zone):
             raise OffGrid(self.terms.slot_step_min)
 
 

@@ -1,4 +1,4 @@
-"""A group appointment: one claim on the resources, so many seats. It opens with its first seat and closes with its last.
+"""A group appointment: one claim on the resources, N seats. It opens with its first seat, and closes with its last.
 
 A seat that is held, or waits for approval, counts until its deadline and not a moment longer; and so does the session's
 claim on its resources while no seat is firm.

@@ -10,7 +10,7 @@ from enum import Enum
 from itertools import count
 
 from adapters.clock import ReplayClock
-from domain.appointment import NO_SHOW_GRACE
+from domain.lifecycle import NO_SHOW_GRACE
 from infra.real.client import Reply
 from infra.real.clinics import OPENS, Clinic
 from infra.real.rows import ZONE, Row

@@ -2,10 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from application.booking import (
-    Book,
-    book,
-)
+from application.booking import Book, book
 from application.catalogue import CloseResource, close_resource
 from application.decision import View
 from domain.appointment import Status

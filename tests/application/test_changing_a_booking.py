@@ -2,16 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from application.booking import (
-    Cancel,
-    Confirm,
-    Lapse,
-    Reschedule,
-    cancel,
-    confirm,
-    lapse,
-    reschedule,
-)
+from application.booking import Reschedule, reschedule
+from application.visits import Cancel, Confirm, Lapse, cancel, confirm, lapse
 from domain.appointment import Status
 from domain.refusals import (
     InvalidValue,

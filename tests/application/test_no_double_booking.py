@@ -9,21 +9,20 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from application.booking import (
+from application.booking import Reschedule, reschedule
+from application.visits import (
     Cancel,
     CheckIn,
     Confirm,
     Fulfil,
     Lapse,
     MarkNoShow,
-    Reschedule,
     cancel,
     check_in,
     confirm,
     fulfil,
     lapse,
     mark_no_show,
-    reschedule,
 )
 from domain.appointment import Appointment, Status
 from domain.refusals import Refusal

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from application import booking
+from application import booking, visits
 from application.journal import Provenance, Recorded
 from application.notifying import (
     MESSAGE_AGE_MAX,
@@ -62,7 +62,7 @@ class Diary:
         self.desk.do(booking.reschedule, wish)
 
     def cancels(self, visit: Appointment) -> None:
-        self.desk.do(booking.cancel, booking.Cancel(appointment_id=visit.id))
+        self.desk.do(visits.cancel, visits.Cancel(appointment_id=visit.id))
 
     def verdicts(self, visit: Appointment) -> list[tuple[Template, Moot | None]]:
         stream = self.stream(visit)
@@ -109,7 +109,7 @@ def test_a_hold_says_nothing_and_its_confirmation_does(diary: Diary) -> None:
     diary.moves(visit, 1)
     assert diary.verdicts(visit) == [(Template.CHANGE, Moot.NEVER_BOOKED)]
 
-    diary.desk.do(booking.confirm, booking.Confirm(appointment_id=visit.id))
+    diary.desk.do(visits.confirm, visits.Confirm(appointment_id=visit.id))
     assert diary.verdicts(visit)[-1] == (Template.CONFIRMATION, None)
 
 
@@ -123,7 +123,7 @@ def test_a_hold_that_is_given_back_says_nothing(diary: Diary) -> None:
 def test_once_the_visit_began_a_confirmation_is_pointless(diary: Diary) -> None:
     visit = diary.books()
     diary.desk.now = NINE - HOUR
-    diary.desk.do(booking.check_in, booking.CheckIn(appointment_id=visit.id))
+    diary.desk.do(visits.check_in, visits.CheckIn(appointment_id=visit.id))
 
     assert diary.verdicts(visit) == [(Template.CONFIRMATION, Moot.VISIT_BEGAN)]
 
@@ -177,7 +177,7 @@ def test_a_message_tells_the_time_of_the_place_and_where_it_was_before(diary: Di
 def test_a_hold_sets_a_timer_for_its_deadline_that_whatever_ends_the_hold_clears(diary: Diary) -> None:
     visit = diary.books(hold_min=30)
     diary.moves(visit, 1)
-    diary.desk.do(booking.confirm, booking.Confirm(appointment_id=visit.id))
+    diary.desk.do(visits.confirm, visits.Confirm(appointment_id=visit.id))
 
     held, moved, confirmed = (timer_change(recorded) for recorded in diary.stream(visit))
 
@@ -199,4 +199,4 @@ def test_a_timer_becomes_the_same_command_however_often_it_fires(diary: Diary) -
         visit.id, diary.desk.organization_id, Role.SERVICE,
     )  # fmt: skip
     diary.desk.now += 30 * MINUTE
-    assert diary.desk.do(booking.lapse, command, actor)["status"] == "cancelled"
+    assert diary.desk.do(visits.lapse, command, actor)["status"] == "cancelled"

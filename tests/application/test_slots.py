@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from application.booking import Cancel, cancel
 from application.catalogue import ChangeTerms, CloseResource, change_terms, close_resource
 from application.masks import Block, BlockKey, Masks
 from application.slots import Found, Offer, Slot, Sources, alternatives, find_slots, time_zone_of
+from application.visits import Cancel, cancel
 from domain.availability import BLOCK_MIN
 from domain.bit_planes import packed
 from domain.open_hours import OpenDays

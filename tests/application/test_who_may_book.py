@@ -4,16 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from application.booking import (
-    Book,
-    Cancel,
-    CheckIn,
-    Reschedule,
-    book,
-    cancel,
-    check_in,
-    reschedule,
-)
+from application.booking import Book, Reschedule, book, reschedule
+from application.visits import Cancel, CheckIn, cancel, check_in
 from domain.account import Role
 from domain.permissions import Actor
 from domain.refusals import (

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from application.booking import Cancel, book, cancel
+from application.booking import book
+from application.visits import Cancel, cancel
 from domain.refusals import KeyReused, SlotTaken
 from tests.desk import MINUTE, NINE
 from tests.writing_house import House, body, house_of_one_room, running, settled

@@ -9,10 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from application.booking import Cancel, book, cancel
+from application.booking import book
 from application.decision import Decision, View
 from application.journal import JournalUnavailable, Turn
 from application.stream_cache import StreamCache
+from application.visits import Cancel, cancel
 from application.writer import InFlight
 from domain.fact import Fact
 from domain.permissions import Actor

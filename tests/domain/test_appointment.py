@@ -3,31 +3,34 @@ from uuid import UUID
 
 import pytest
 
-from domain.appointment import (
+from domain.appointment import Allotment, Appointment, AppointmentRescheduled, Deadlines, Status, evolve
+from domain.interval import Interval
+from domain.lifecycle import (
     CHECK_IN_OPENS_BEFORE,
     NO_SHOW_GRACE,
-    Allotment,
-    Appointment,
-    Status,
+    TENTATIVE,
+    approve,
     cancel,
     check_in,
     confirm,
-    evolve,
+    ensure_may_move,
+    ensure_may_remind,
     fulfil,
     lapse,
     mark_no_show,
-    reschedule,
+    release,
+    request,
 )
-from domain.interval import Interval
 from domain.refusals import CancelledTooLate, HoldLapsed, NotInThatState, TooEarly
 from tests.desk import HOUR, MINUTE, NINE
 
 A_DAY_AHEAD = timedelta(days=1)
 DEADLINE = NINE - 48 * HOUR
 SECOND = timedelta(seconds=1)
+NONE = Deadlines()
 
 
-def visit(status: Status = Status.BOOKED) -> Appointment:
+def visit(status: Status = Status.BOOKED, deadlines: Deadlines = NONE) -> Appointment:
     at_nine = Interval(NINE, NINE + HOUR)
     return Appointment(
         id=UUID(int=1),
@@ -38,7 +41,8 @@ def visit(status: Status = Status.BOOKED) -> Appointment:
         visit=at_nine,
         claim=at_nine,
         allotments=(Allotment(UUID(int=5), 1),),
-        held_until=DEADLINE if status is Status.HELD else None,
+        held_until=DEADLINE if status in TENTATIVE else None,
+        deadlines=deadlines,
     )
 
 
@@ -84,7 +88,7 @@ def test_a_visit_moves_with_its_resources() -> None:
     booked, later = visit(), Interval(NINE + HOUR, NINE + 2 * HOUR)
     elsewhere = (Allotment(UUID(int=6), 1),)
     moved = evolve(
-        booked, reschedule(booked, to=later, claim=later, allotments=elsewhere, notice=None, now=NINE - HOUR)
+        booked, AppointmentRescheduled(appointment_id=booked.id, visit=later, claim=later, allotments=elsewhere)
     )
     assert (moved.visit, moved.claim, moved.allotments, moved.status) == (later, later, elsewhere, Status.BOOKED)
 
@@ -107,18 +111,71 @@ def test_a_no_show_is_marked_after_a_grace_period() -> None:
     assert evolve(visit(), mark_no_show(visit(), now=NINE + NO_SHOW_GRACE)).status is Status.NOSHOW
 
 
+def test_the_services_own_grace_period_takes_the_place_of_the_usual_one() -> None:
+    impatient = visit(deadlines=Deadlines(no_show_at=NINE + 5 * MINUTE))
+    with pytest.raises(TooEarly) as refusal:
+        mark_no_show(impatient, now=NINE + 4 * MINUTE)
+    assert refusal.value.opens_at == NINE + 5 * MINUTE
+    mark_no_show(impatient, now=NINE + 5 * MINUTE)
+
+
+def test_a_visit_to_which_nobody_came_gives_back_what_it_claimed_and_not_before_its_time() -> None:
+    strict = visit(deadlines=Deadlines(release_at=NINE + 10 * MINUTE))
+    with pytest.raises(TooEarly):
+        release(strict, now=NINE + 9 * MINUTE)
+    missed = evolve(strict, release(strict, now=NINE + 10 * MINUTE))
+    assert (missed.status, missed.has_claims) == (Status.NOSHOW, False)
+
+
+def test_a_visit_of_a_service_without_auto_release_is_never_released() -> None:
+    with pytest.raises(NotInThatState):
+        release(visit(), now=NINE + HOUR)
+
+
+def test_a_request_is_approved_before_its_deadline_only() -> None:
+    pending = visit(Status.PENDING)
+    booked = evolve(pending, approve(pending, now=DEADLINE - SECOND))
+    assert (booked.status, booked.held_until) == (Status.BOOKED, None)
+    with pytest.raises(HoldLapsed):
+        approve(pending, now=DEADLINE)
+
+
+def test_a_hold_becomes_a_request_until_the_visit_begins() -> None:
+    held = visit(Status.HELD)
+    pending = evolve(held, request(held, now=DEADLINE - SECOND))
+    assert (pending.status, pending.held_until) == (Status.PENDING, NINE)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [(NINE - HOUR - SECOND, TooEarly), (NINE - HOUR, None), (NINE, NotInThatState)],
+    ids=["early", "due", "begun"],
+)
+def test_a_reminder_is_due_from_its_time_until_the_visit_begins(
+    now: datetime, expected: type[Exception] | None
+) -> None:
+    booked = visit(deadlines=Deadlines(remind_at=(NINE - HOUR,)))
+    if expected is None:
+        ensure_may_remind(booked, NINE - HOUR, now=now)
+    else:
+        with pytest.raises(expected):
+            ensure_may_remind(booked, NINE - HOUR, now=now)
+
+
 def test_a_visit_is_fulfilled_after_arrival() -> None:
     assert evolve(visit(Status.ARRIVED), fulfil(visit(Status.ARRIVED))).status is Status.FULFILLED
 
 
 ALLOWED = {
     "confirm": {Status.HELD},
-    "reschedule": {Status.HELD, Status.BOOKED},
-    "cancel": {Status.HELD, Status.BOOKED},
+    "approve": {Status.PENDING},
+    "reschedule": {Status.HELD, Status.PENDING, Status.BOOKED},
+    "cancel": {Status.HELD, Status.PENDING, Status.BOOKED},
     "check-in": {Status.BOOKED},
     "fulfil": {Status.ARRIVED},
     "no-show": {Status.BOOKED},
-    "lapse": {Status.HELD},
+    "release": {Status.BOOKED},
+    "lapse": {Status.HELD, Status.PENDING},
 }
 
 
@@ -128,7 +185,11 @@ def attempt(operation: str, of: Appointment) -> None:
         case "confirm":
             confirm(of, now=early)
         case "reschedule":
-            reschedule(of, to=of.visit, claim=of.claim, allotments=of.allotments, notice=None, now=early)
+            ensure_may_move(of, notice=None, now=early)
+        case "approve":
+            approve(of, now=early)
+        case "release":
+            release(of, now=late)
         case "cancel":
             cancel(of, notice=None, now=early)
         case "check-in":
@@ -144,9 +205,10 @@ def attempt(operation: str, of: Appointment) -> None:
 @pytest.mark.parametrize("status", list(Status))
 @pytest.mark.parametrize("operation", list(ALLOWED))
 def test_only_the_transitions_of_the_lifecycle_exist(operation: str, status: Status) -> None:
+    of = visit(status, Deadlines(release_at=NINE))
     if status in ALLOWED[operation]:
-        attempt(operation, visit(status))
+        attempt(operation, of)
     else:
         with pytest.raises(NotInThatState) as refusal:
-            attempt(operation, visit(status))
+            attempt(operation, of)
         assert (refusal.value.status, refusal.value.operation) == (status, operation)

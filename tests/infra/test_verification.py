@@ -6,21 +6,20 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from application.booking import (
+from application.booking import Reschedule, reschedule
+from application.visits import (
     Cancel,
     CheckIn,
     Confirm,
     Fulfil,
     Lapse,
     MarkNoShow,
-    Reschedule,
     cancel,
     check_in,
     confirm,
     fulfil,
     lapse,
     mark_no_show,
-    reschedule,
 )
 from infra import verification
 from infra.findings import DOUBLE_BOOKING, FOREIGN

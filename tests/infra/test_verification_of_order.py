@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from application.booking import Cancel, cancel
+from application.visits import Cancel, cancel
 from domain.resource_day import page_id
 from domain.service import Requirement
 from infra.findings import (

@@ -18,7 +18,7 @@ from adapters.message_rendering import JinjaRenderer
 from adapters.sendgrid_email import SendGridEmail
 from adapters.twilio_sms import TwilioSms
 from adapters.vault import PostgresVault, Seal, VaultContacts
-from application import booking
+from application import booking, visits
 from application.dispatching import Dispatcher
 from application.feed import Delivery
 from application.journal import Provenance, Recorded
@@ -84,7 +84,7 @@ class FrontDesk:
         return self.desk.booked(self.service, noon, customer_id=customer_id, resource_ids=(self.room,), **wish)
 
     def cancels(self, visit: Appointment) -> None:
-        self.desk.do(booking.cancel, booking.Cancel(appointment_id=visit.id))
+        self.desk.do(visits.cancel, visits.Cancel(appointment_id=visit.id))
 
     def moves(self, visit: Appointment, hours_later: int) -> None:
         wish = booking.Reschedule(appointment_id=visit.id, start=NINE + hours_later * HOUR, resource_ids=(self.room,))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from application import booking, catalogue
+from application import booking, catalogue, visits
 from application.journal import Provenance, Recorded
 from domain.refusals import Refusal
 from domain.service import Requirement
@@ -41,21 +41,21 @@ class Clinic:
             case "hold":
                 self._book(deed.which, start, hold_min=30)
             case "confirm":
-                desk.do(booking.confirm, booking.Confirm(appointment_id=visit))
+                desk.do(visits.confirm, visits.Confirm(appointment_id=visit))
             case "move":
                 there = (self.rooms[deed.hour % 2], self.practitioner)
                 wish = booking.Reschedule(appointment_id=visit, start=start, resource_ids=there)
                 desk.do(booking.reschedule, wish)
             case "cancel":
-                desk.do(booking.cancel, booking.Cancel(appointment_id=visit))
+                desk.do(visits.cancel, visits.Cancel(appointment_id=visit))
             case "lapse":
-                desk.do(booking.lapse, booking.Lapse(appointment_id=visit), desk.clock)
+                desk.do(visits.lapse, visits.Lapse(appointment_id=visit), desk.clock)
             case "check_in":
-                desk.do(booking.check_in, booking.CheckIn(appointment_id=visit))
+                desk.do(visits.check_in, visits.CheckIn(appointment_id=visit))
             case "fulfil":
-                desk.do(booking.fulfil, booking.Fulfil(appointment_id=visit))
+                desk.do(visits.fulfil, visits.Fulfil(appointment_id=visit))
             case "no_show":
-                desk.do(booking.mark_no_show, booking.MarkNoShow(appointment_id=visit))
+                desk.do(visits.mark_no_show, visits.MarkNoShow(appointment_id=visit))
             case "close":
                 self._close(room, start)
             case "reopen":

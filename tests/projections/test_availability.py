@@ -10,7 +10,7 @@ from hypothesis import given
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.memory_masks import MemoryMasks
-from application import booking
+from application import booking, visits
 from application.journal import Recorded
 from application.masks import Block, BlockKey, Masks
 from application.slots import Found, Sources, find_slots
@@ -121,7 +121,7 @@ def test_claims_over_midnights_and_blocks_add_up_and_what_is_given_back_leaves_n
     assert blocks == {key: packed(planes, BLOCK_MIN) for key, planes in claimed([desk]).items()}
 
     for visit in (first, second):
-        desk.do(booking.cancel, booking.Cancel(appointment_id=visit.id))
+        desk.do(visits.cancel, visits.Cancel(appointment_id=visit.id))
     assert set(projected(postgres_url, continued(clinic, journal)).values()) == {b""}
 
 

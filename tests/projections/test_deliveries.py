@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import psycopg
 
-from application import booking
+from application import visits
 from application.notifying import MESSAGE_AGE_MAX, Channel
 from application.providers import Sender
 from infra.provider_fake import Outbox
@@ -127,7 +127,7 @@ def test_a_hold_is_silent_until_it_is_confirmed(
     given_up = front.books(front.customer(**EMAIL), hold_min=30)
     kept = front.books(front.customer(**EMAIL), 2, hold_min=30)
     front.cancels(given_up)
-    front.desk.do(booking.confirm, booking.Confirm(appointment_id=kept.id))
+    front.desk.do(visits.confirm, visits.Confirm(appointment_id=kept.id))
     front.follow(Deliveries())
 
     with notifier(front, providers) as dispatcher:

@@ -12,7 +12,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from adapters.postgres_journal import PostgresJournal
-from application import booking
+from application import visits
 from application.decision import UseCase
 from application.firing import Fired, fire
 from application.writer import Answer, Busy, Writer
@@ -132,7 +132,7 @@ def test_a_timekeeper_whose_clock_is_behind_tries_again_and_loses_no_timer(front
 def test_a_hold_that_was_confirmed_first_keeps_its_slot_and_ends_its_timer(front: FrontDesk) -> None:
     [visit] = holds(front)
     front.follow(Timers())
-    front.desk.do(booking.confirm, booking.Confirm(appointment_id=visit.id))
+    front.desk.do(visits.confirm, visits.Confirm(appointment_id=visit.id))
     front.record()  # in the journal; the timekeeper's follower has not heard of it yet
     front.desk.now += HOLD
 
@@ -146,7 +146,7 @@ def test_a_hold_that_was_confirmed_first_keeps_its_slot_and_ends_its_timer(front
 def test_what_ends_a_hold_clears_its_timer(front: FrontDesk) -> None:
     confirmed, cancelled, open_still = holds(front, 3)
     front.follow(Timers())
-    front.desk.do(booking.confirm, booking.Confirm(appointment_id=confirmed.id))
+    front.desk.do(visits.confirm, visits.Confirm(appointment_id=confirmed.id))
     front.cancels(cancelled)
     front.follow(Timers())
 
