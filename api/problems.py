@@ -85,7 +85,7 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     refusals.TooSoon: Kind("too-soon", 422, "The start lies in the past or within the service's minimum notice."),
     refusals.TooFarAhead: Kind("too-far-ahead", 422, "The start lies beyond the service's booking horizon."),
     refusals.OffGrid: Kind("off-grid", 422, "The start is not on the service's slot grid."),
-    refusals.NotInThatState: Kind("not-in-that-state", 409, "The appointment's status does not allow this."),
+    refusals.NotInThatState: Kind("not-in-that-state", 409, "Its present status does not allow this."),
     refusals.HoldLapsed: Kind("hold-lapsed", 409, "The hold has lapsed; book again."),
     refusals.CancelledTooLate: Kind("cancelled-too-late", 409, "The cancellation notice has begun."),
     refusals.TooEarly: Kind("too-early", 409, "It is too early for this."),

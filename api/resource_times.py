@@ -16,7 +16,7 @@ from api.reading import Asked, Listed, Reading, shown, whole, window
 from api.shapes import CalendarEntryShape, ClosedShape, ClosureShape, HoursSetShape, HoursShape, VersionedShape
 from api.values import Body, DayOrInstant, FreeText, Instant
 from api.weekly_hours import WorkingHours, overrides_of, shifts_of, shown_overrides, shown_shifts
-from application.catalogue import (
+from application.resource_times import (
     CloseResource,
     ReopenResource,
     SetWorkingHours,

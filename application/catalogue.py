@@ -1,4 +1,7 @@
-"""What an organization offers: places, resources, services. One function per business move."""
+"""What an organization offers: places, resources, services. One function per business move.
+
+When a resource can be had is in ``application.resource_times``, which of several is taken in ``application.pooling``.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,25 +11,20 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from application.decision import Decision, View
 from domain.fact import Fact
-from domain.interval import Interval
 from domain.location import Location, LocationChanged, LocationOpened
 from domain.organization import Directory, Organization, OrganizationRenamed, ResourceListed, directory_id
 from domain.permissions import Actor, ensure_may
-from domain.refusals import InvalidValue, NotFound
+from domain.pool import Pool
+from domain.refusals import InvalidValue
 from domain.resource import (
     CAPACITY_MAX,
-    CLOSURE_MAX,
-    Override,
     Resource,
     ResourceAdded,
-    ResourceClosedFor,
     ResourceDetailsChanged,
-    ResourceReopened,
     Shift,
-    WorkingHoursSet,
     ensure_valid_hours,
 )
-from domain.service import Service, ServiceOffered, ServiceTermsChanged, Terms, ensure_valid_terms
+from domain.service import Requirement, Service, ServiceOffered, ServiceTermsChanged, Terms, ensure_valid_terms
 
 ZONES = frozenset(available_timezones())
 """IANA names, read once: looking a zone up in the file system is nothing to do in a request."""
@@ -73,28 +71,6 @@ class ChangeResource:
     resource_id: UUID
     fields: tuple[str, ...]
     if_version: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetWorkingHours:
-    resource_id: UUID
-    shifts: tuple[Shift, ...]
-    overrides: tuple[Override, ...] = ()
-    if_version: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloseResource:
-    resource_id: UUID
-    closure_id: UUID
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReopenResource:
-    resource_id: UUID
-    closure_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,49 +155,6 @@ def change_resource(view: View, command: ChangeResource, actor: Actor, now: date
     return _changed(view, command.resource_id, changed)
 
 
-def set_working_hours(view: View, command: SetWorkingHours, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
-    ensure_may(actor, "resource.change")
-    ensure_valid_hours(command.shifts, command.overrides)
-    view.require(Resource, command.resource_id, actor)
-    view.ensure_version(command.resource_id, command.if_version)
-    changed = WorkingHoursSet(resource_id=command.resource_id, shifts=command.shifts, overrides=command.overrides)
-    return _changed(view, command.resource_id, changed)
-
-
-def close_resource(view: View, command: CloseResource, actor: Actor, now: datetime) -> Decision:
-    ensure_may(actor, "closure.create")
-    if not command.start < command.end:
-        raise InvalidValue("end", "after the start")
-    if command.end - command.start > CLOSURE_MAX:
-        raise InvalidValue("end", f"at most {CLOSURE_MAX.days} days after the start")
-    if command.end <= now:
-        raise InvalidValue("end", "in the future: a past closure would change nothing")
-    view.require(Resource, command.resource_id, actor)
-    closed = ResourceClosedFor(
-        resource_id=command.resource_id,
-        closure_id=command.closure_id,
-        closed=Interval(command.start, command.end),
-    )
-    version = view.version(command.resource_id) + 1
-    answer = {
-        "id": command.closure_id,
-        "resource_id": command.resource_id,
-        "start": closed.closed.start,
-        "end": closed.closed.end,
-        "version": version,
-    }
-    return Decision([(command.resource_id, closed)], answer)
-
-
-def reopen_resource(view: View, command: ReopenResource, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
-    ensure_may(actor, "closure.create")
-    resource = view.require(Resource, command.resource_id, actor)
-    if all(closure.id != command.closure_id for closure in resource.closures):
-        raise NotFound("closure", command.closure_id)
-    reopened = ResourceReopened(resource_id=command.resource_id, closure_id=command.closure_id)
-    return _changed(view, command.resource_id, reopened)
-
-
 def offer_service(view: View, command: OfferService, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
     ensure_may(actor, "service.create")
     _ensure_terms(view, command.terms, actor)
@@ -241,10 +174,19 @@ def change_terms(view: View, command: ChangeTerms, actor: Actor, now: datetime) 
 def _ensure_terms(view: View, terms: Terms, actor: Actor) -> None:
     ensure_valid_terms(terms)
     for requirement in terms.requirements:
-        if requirement.resource_id is not None:
-            resource = view.require(Resource, requirement.resource_id, actor)
-            if requirement.quantity > resource.capacity:
-                raise InvalidValue("requirements", "a quantity within the resource's capacity")
+        named = _named(view, requirement, actor)
+        if named and all(requirement.quantity > resource.capacity for resource in named):
+            raise InvalidValue("requirements", "a quantity within the capacity of a resource that may serve")
+
+
+def _named(view: View, requirement: Requirement, actor: Actor) -> Sequence[Resource]:
+    """The resource, or those of the pool, that the requirement names; none for a kind, which names nobody."""
+    if requirement.resource_id is not None:
+        return [view.require(Resource, requirement.resource_id, actor)]
+    if requirement.pool_id is not None:
+        pool = view.require(Pool, requirement.pool_id, actor)
+        return [resource for resource in view.get_all(Resource, pool.resource_ids) if resource is not None]
+    return []
 
 
 def _changed(view: View, stream_id: UUID, fact: Fact, besides: Sequence[tuple[UUID, Fact]] = ()) -> Decision:

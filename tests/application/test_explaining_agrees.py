@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from application.booking import Book, book
-from application.catalogue import CloseResource, close_resource
 from application.decision import View
+from application.resource_times import CloseResource, close_resource
 from domain.allocation import Allocation
 from domain.refusals import Refusal, ResourceNotSuitable, TooFarAhead, TooSoon
 from domain.service import Requirement
