@@ -3,8 +3,8 @@ from datetime import timedelta
 import pytest
 
 from application.booking import Book, book
-from application.catalogue import CloseResource, close_resource
 from application.decision import View
+from application.resource_times import CloseResource, close_resource
 from domain.appointment import Status
 from domain.refusals import (
     NothingOffersThis,

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from application.booking import Cancel, Reschedule, cancel, reschedule
-from application.catalogue import (
+from application.booking import Reschedule, reschedule
+from application.explaining import Reasons
+from application.resource_times import (
     CloseResource,
     ReopenResource,
     SetWorkingHours,
@@ -13,7 +14,7 @@ from application.catalogue import (
     reopen_resource,
     set_working_hours,
 )
-from application.explaining import Reasons
+from application.visits import Cancel, cancel
 from domain.account import Role
 from domain.allocation import Allocation
 from domain.explaining import Rule

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from application.catalogue import ChangeTerms, CloseResource, change_terms, close_resource
+from application.catalogue import ChangeTerms, change_terms
 from application.masks import Block, BlockKey, Masks
+from application.resource_times import CloseResource, close_resource
 from application.slots import Found, Offer, Slot, Sources, alternatives, find_slots, time_zone_of
 from application.visits import Cancel, cancel
 from domain.availability import BLOCK_MIN

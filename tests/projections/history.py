@@ -9,7 +9,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from application import booking, catalogue, visits
+from application import booking, catalogue, resource_times, visits
 from application.journal import Provenance, Recorded
 from domain.refusals import Refusal
 from domain.service import Requirement
@@ -60,12 +60,12 @@ class Clinic:
                 self._close(room, start)
             case "reopen":
                 its_room, closure_id = self.closures[deed.which % len(self.closures)] if self.closures else (room, SEED)
-                reopen = catalogue.ReopenResource(resource_id=its_room, closure_id=closure_id)
-                desk.do(catalogue.reopen_resource, reopen, desk.owner)
+                reopen = resource_times.ReopenResource(resource_id=its_room, closure_id=closure_id)
+                desk.do(resource_times.reopen_resource, reopen, desk.owner)
             case "set_hours":
                 shifts = OFFICE_HOURS if deed.which < 2 else ALL_DAY
-                hours = catalogue.SetWorkingHours(resource_id=room, shifts=shifts)
-                desk.do(catalogue.set_working_hours, hours, desk.owner)
+                hours = resource_times.SetWorkingHours(resource_id=room, shifts=shifts)
+                desk.do(resource_times.set_working_hours, hours, desk.owner)
             case "rename":
                 rename = catalogue.RenameOrganization(name=f'Clinic “{deed.which}” \\\t\\"')
                 desk.do(catalogue.rename_organization, rename, desk.owner)
@@ -84,10 +84,10 @@ class Clinic:
         self.appointments.append(wish.appointment_id)
 
     def _close(self, room: UUID, start: datetime) -> None:
-        wish = catalogue.CloseResource(
+        wish = resource_times.CloseResource(
             resource_id=room, closure_id=self.desk.new_id(), start=start, end=start + 2 * HOUR
         )
-        self.desk.do(catalogue.close_resource, wish, self.desk.owner)
+        self.desk.do(resource_times.close_resource, wish, self.desk.owner)
         self.closures.append((room, wish.closure_id))
 
     def _visit(self, which: int) -> UUID:
