@@ -4,11 +4,22 @@ from uuid import UUID
 import pytest
 
 from domain.interval import Interval
-from domain.refusals import HoursOverlap, InvalidValue, OutsideWorkingHours, ResourceClosed
+from domain.refusals import (
+    ClosedForHoliday,
+    HoursOverlap,
+    InvalidValue,
+    OutsideWorkingHours,
+    Refusal,
+    ResourceClosed,
+    ResourceRetired,
+)
 from domain.resource import Closure, Override, Resource, Shift, Span, ensure_valid_hours
+from domain.rules import Rule, ensure_besides
 from tests.desk import HOUR, MINUTE, NINE, OFFICE_HOURS
 
 CLOSURE = UUID(int=7)
+A_DAY = 24 * HOUR
+TODAY = date(2026, 11, 23)
 
 
 def room(**changes: object) -> Resource:
@@ -22,6 +33,10 @@ def room(**changes: object) -> Resource:
         "shifts": OFFICE_HOURS,
     }
     return Resource(**{**traits, **changes})  # type: ignore[arg-type]
+
+
+def reasons(resource: Resource, wanted: Interval) -> list[type[Refusal]]:
+    return [type(reason) for reason in resource.reasons_against(wanted)]
 
 
 def test_a_visit_within_working_hours_is_welcome() -> None:
@@ -53,6 +68,60 @@ def test_a_closure_names_itself_when_it_refuses() -> None:
         closed.ensure_open(Interval(NINE, NINE + HOUR))
     assert refusal.value.closure_id == CLOSURE
     closed.ensure_open(Interval(NINE, NINE + 30 * MINUTE))
+
+
+def test_on_a_holiday_of_its_location_the_usual_hours_are_none_and_the_refusal_names_the_day() -> None:
+    resting = room(holidays=frozenset({TODAY}))
+    with pytest.raises(ClosedForHoliday) as refusal:
+        resting.ensure_open(Interval(NINE, NINE + HOUR))
+    assert refusal.value.day == TODAY
+    assert resting.spans_on(TODAY) == ()
+    resting.ensure_open(Interval(NINE + A_DAY, NINE + A_DAY + HOUR))
+
+
+def test_hours_that_were_set_for_a_date_hold_on_a_holiday_too() -> None:
+    on_duty = room(holidays=frozenset({TODAY}), overrides=(Override(TODAY, (Span(600, 660),)),))
+    on_duty.ensure_open(Interval(NINE + HOUR, NINE + 2 * HOUR))
+    assert reasons(on_duty, Interval(NINE, NINE + HOUR)) == [OutsideWorkingHours]
+
+
+def test_a_holiday_is_no_reason_where_the_resource_would_not_be_open_anyway() -> None:
+    resting = room(holidays=frozenset({TODAY}))
+    assert reasons(resting, Interval(NINE - HOUR, NINE)) == [OutsideWorkingHours]
+    assert reasons(resting, Interval(NINE - HOUR, NINE + HOUR)) == [ClosedForHoliday, OutsideWorkingHours]
+
+
+def test_a_holiday_begins_and_ends_at_the_resources_own_midnight() -> None:
+    always = tuple(Shift(weekday, Span(0, 1440)) for weekday in ("SU", "MO", "TU"))
+    resting = room(time_zone="America/New_York", shifts=always, holidays=frozenset({TODAY}))
+    midnight = datetime(2026, 11, 23, 5, tzinfo=UTC)
+    assert reasons(resting, Interval(midnight - HOUR, midnight)) == []
+    assert reasons(resting, Interval(midnight - HOUR, midnight + MINUTE)) == [ClosedForHoliday]
+    assert reasons(resting, Interval(midnight + A_DAY - MINUTE, midnight + A_DAY + MINUTE)) == [ClosedForHoliday]
+    assert reasons(resting, Interval(midnight + A_DAY, midnight + A_DAY + HOUR)) == []
+
+
+def test_from_its_retirement_on_a_resource_is_not_to_be_had() -> None:
+    leaving = room(retired_at=NINE + 2 * HOUR)
+    leaving.ensure_open(Interval(NINE + HOUR, NINE + 2 * HOUR))
+    with pytest.raises(ResourceRetired) as refusal:
+        leaving.ensure_open(Interval(NINE + HOUR, NINE + 2 * HOUR + MINUTE))
+    assert refusal.value.retired_at == NINE + 2 * HOUR
+
+
+def test_every_rule_speaks_for_itself_the_most_final_first() -> None:
+    closed = (Closure(CLOSURE, Interval(NINE, NINE + HOUR)),)
+    gone = room(retired_at=NINE, closures=closed, holidays=frozenset({TODAY}))
+    wanted = Interval(NINE - HOUR, NINE + HOUR)
+    assert reasons(gone, wanted) == [ResourceRetired, ResourceClosed, ClosedForHoliday, OutsideWorkingHours]
+
+
+def test_whoever_opens_on_a_holiday_knowingly_is_still_held_to_the_usual_hours() -> None:
+    resting = room(holidays=frozenset({TODAY}))
+    waived = frozenset({Rule.HOLIDAYS})
+    assert ensure_besides(waived, resting.reasons_against(Interval(NINE, NINE + HOUR))) == waived
+    with pytest.raises(OutsideWorkingHours):
+        ensure_besides(waived, resting.reasons_against(Interval(NINE - HOUR, NINE + HOUR)))
 
 
 def test_working_hours_are_kept_on_the_day_of_a_clock_change() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.interval import Interval
-from domain.wall_clock import instant, local_day, local_days
+from domain.wall_clock import instant, local_day, local_days, reached
 
 NEW_YORK = ZoneInfo("America/New_York")
 APIA = ZoneInfo("Pacific/Apia")
@@ -23,6 +23,25 @@ def test_nine_oclock_stays_nine_oclock_when_the_clocks_change() -> None:
 def test_a_time_in_a_spring_gap_is_moved_forward_by_the_gap() -> None:
     moved = instant(date(2026, 3, 8), 2 * 60 + 30, NEW_YORK).astimezone(NEW_YORK)
     assert (moved.hour, moved.minute) == (3, 30)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "minute", "expected"),
+    [
+        (NEW_YORK, date(2026, 3, 8), 2 * 60, datetime(2026, 3, 8, 7, tzinfo=UTC)),
+        (NEW_YORK, date(2026, 3, 8), 2 * 60 + 59, datetime(2026, 3, 8, 7, tzinfo=UTC)),
+        (NEW_YORK, date(2026, 3, 8), 3 * 60, datetime(2026, 3, 8, 7, tzinfo=UTC)),
+        (NEW_YORK, date(2026, 3, 8), 3 * 60 + 1, datetime(2026, 3, 8, 7, 1, tzinfo=UTC)),
+        (NEW_YORK, date(2026, 11, 1), 60, datetime(2026, 11, 1, 5, tzinfo=UTC)),
+        (LORD_HOWE, date(2026, 10, 4), 2 * 60 + 15, datetime(2026, 10, 3, 15, 30, tzinfo=UTC)),
+        (APIA, date(2011, 12, 30), 12 * 60, datetime(2011, 12, 30, 10, tzinfo=UTC)),
+        (APIA, date(2011, 12, 30), 24 * 60, datetime(2011, 12, 30, 10, tzinfo=UTC)),
+    ],
+)
+def test_a_time_that_was_skipped_is_reached_when_the_gap_is_over(
+    zone: ZoneInfo, day: date, minute: int, expected: datetime
+) -> None:
+    assert reached(day, minute, zone) == expected
 
 
 def test_of_a_repeated_autumn_hour_the_first_is_meant() -> None:
