@@ -6,14 +6,20 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from application.claiming import allocate_from, claimed_pages, claims_until, releases, suitable_resources
+from application.claiming import (
+    allocate_from,
+    claimed_pages,
+    claims_until,
+    observed,
+    releases,
+    suitable_resources,
+)
 from application.decision import View
 from domain.appointment import Allotment, Appointment
 from domain.fact import Fact
 from domain.interval import Interval
 from domain.permissions import Actor
 from domain.refusals import HoldLapsed, ResourceNotSuitable
-from domain.resource import Resource
 from domain.resource_day import shorten
 from domain.rules import Rule, ensure_besides
 from domain.service import Service
@@ -93,13 +99,12 @@ def _opened(view: View, before: Session | None, wish: SeatWish, actor: Actor, no
 
 
 def _joined(view: View, session: Session, wish: SeatWish, actor: Actor, now: datetime) -> Seat:
-    allotted = {allotment.resource_id for allotment in session.allotments}
+    allotted = [allotment.resource_id for allotment in session.allotments]
     for wanted in wish.resource_ids:
         if wanted not in allotted:
             raise ResourceNotSuitable(wanted, session.service_id)
     overridden: frozenset[Rule] = frozenset()
-    for allotment in session.allotments:
-        resource = view.require(Resource, allotment.resource_id, actor)
+    for resource in observed(view, allotted, actor):
         overridden |= ensure_besides(wish.waived, resource.reasons_against(session.claim))
     taken = take_seats(session, Taker(wish.appointment_id, wish.seats, wish.until), now=now)
     after = evolve(session, taken)

@@ -91,6 +91,7 @@ async def _set_up(client: Client, name: str, practitioners: int, reminded: froze
         "duration_min": VISIT_MIN,
         "slot_step_min": VISIT_MIN,
         "requirements": [{"kind": "practitioner"}],
+        "customer_overlap_allowed": True,  # the data has patients with several visits at once
     }
     service = await member.must("POST", "/v1/services", json=visit, key=f"service {name}")
     return Clinic(name, member, str(service.body["id"]), reminded=reminded, position=service.position)

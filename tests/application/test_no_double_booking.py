@@ -48,10 +48,13 @@ class FrontDesk(RuleBasedStateMachine):
         scanner = self.desk.resource("scanner", capacity=CAPACITY["scanner"], time_zone=zone)
         self.capacity = {**dict.fromkeys(self.rooms, CAPACITY["room"]), scanner: CAPACITY["scanner"]}
         self.services = [
-            self.desk.service(Requirement(kind="room")),
-            self.desk.service(Requirement(kind="room"), duration_min=30, buffer_before_min=10, buffer_after_min=20),
-            self.desk.service(Requirement(kind="room"), Requirement(resource_id=scanner, quantity=2)),
-            self.desk.service(Requirement(resource_id=scanner), duration_min=90),
+            self.desk.service(*needs, customer_overlap_allowed=True, **terms)  # one customer stands for all
+            for needs, terms in (
+                ((Requirement(kind="room"),), {}),
+                ((Requirement(kind="room"),), {"duration_min": 30, "buffer_before_min": 10, "buffer_after_min": 20}),
+                ((Requirement(kind="room"), Requirement(resource_id=scanner, quantity=2)), {}),
+                ((Requirement(resource_id=scanner),), {"duration_min": 90}),
+            )
         ]
         self.customer = self.desk.customer()
 

@@ -30,7 +30,7 @@ def test_a_cold_writer_loads_what_a_batch_needs_in_a_few_round_trips() -> None:
         house = House()
         for _ in range(20):
             house.desk.resource()
-        service, customer = house.desk.service(), house.desk.customer()
+        service, customer = house.desk.service(customer_overlap_allowed=True), house.desk.customer()
         writer = (await house.open()).writer()
         async with running(writer):
             won, _ = await settled(*(house.send(writer, book, house.book(service, customer)) for _ in range(20)))
@@ -47,7 +47,7 @@ def test_a_later_command_of_a_batch_sees_what_an_earlier_one_drafted() -> None:
     async def scenario() -> None:
         house = House()
         rooms = [house.desk.resource(), house.desk.resource()]
-        service, customer = house.desk.service(), house.desk.customer()
+        service, customer = house.desk.service(customer_overlap_allowed=True), house.desk.customer()
         writer = (await house.open()).writer()
         async with running(writer):
             won, lost = await settled(*(house.send(writer, book, house.book(service, customer)) for _ in range(3)))

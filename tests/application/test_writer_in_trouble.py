@@ -27,7 +27,8 @@ def test_processes_that_contend_for_the_same_pages_sell_nothing_twice_and_starve
     async def scenario() -> None:
         house = House()
         scanner = house.desk.resource("scanner", capacity=30)
-        service, customer = house.desk.service(Requirement(resource_id=scanner)), house.desk.customer()
+        service = house.desk.service(Requirement(resource_id=scanner), customer_overlap_allowed=True)
+        customer = house.desk.customer()
         writers = [(await house.open()).writer(), house.writer(), house.writer()]
         async with running(*writers):
             won, lost = await settled(
