@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from api.verified_tokens import VerifiedTokens
 from application.clock import Clock
+from application.holidays import HolidayCalendar
 from application.journal import Journal
 from application.sign_in import Door
 from application.slots import Sources
@@ -37,6 +38,7 @@ class Ports:
     vault: Vault
     clock: Clock
     slots: Sources
+    holidays: HolidayCalendar
     door: Door
     verified: VerifiedTokens
     fence: ReadFence

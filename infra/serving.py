@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from adapters import probes
 from adapters.credentials import PostgresCredentials, PostgresRefreshTokens
+from adapters.holiday_calendar import LibraryHolidayCalendar
 from adapters.passwords import ArgonPasswords
 from adapters.postgres_journal import PostgresJournal
 from adapters.progress import ProgressListener
@@ -107,6 +108,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             vault=vault,
             clock=clock,
             slots=await _slots(settings, pools, open_things, redis_url, epoch),
+            holidays=LibraryHolidayCalendar(),
             door=door,
             verified=verified,
             fence=fence,
