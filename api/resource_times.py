@@ -1,6 +1,7 @@
 """When a resource can be had: its working hours, its closures, and its calendar."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -8,13 +9,13 @@ from fastapi import APIRouter, Query
 from pydantic import ConfigDict
 from starlette.responses import Response
 
-from api.appointment_reads import shown_entry
-from api.commanding import Call, Changed, Commanded, IfMatchIfGiven, answered
+from api.affected import affected
+from api.commanding import Changed, Commanded, IfMatchIfGiven, answered
 from api.contract import command, query
 from api.notes import folded, keep_resource_note, notes_of
 from api.reading import Asked, Listed, Reading, shown, whole, window
 from api.shapes import CalendarEntryShape, ClosedShape, ClosureShape, HoursSetShape, HoursShape, VersionedShape
-from api.values import Body, DayOrInstant, FreeText, Instant
+from api.values import INSTANT_MAX, Body, DayOrInstant, FreeText, Instant
 from api.weekly_hours import WorkingHours, overrides_of, shifts_of, shown_overrides, shown_shifts
 from application.resource_times import (
     CloseResource,
@@ -28,13 +29,11 @@ from domain.interval import Interval
 from domain.permissions import ensure_may
 from domain.refusals import NotFound, OutsideWorkingHours
 from domain.resource import Resource, ResourceClosedFor
-from projections import appointments, resource_calendars
-from projections.appointments import Appointments, Entry
+from projections import resource_calendars
+from projections.appointments import Entry
 from projections.resource_calendars import ResourceCalendars
 
 router = APIRouter(prefix="/v1/resources/{resource_id}", tags=["resources"])
-
-AFFECTED_MAX = 1_000
 
 
 class NewClosure(Body):
@@ -61,19 +60,11 @@ async def set_hours(
         if_version=if_version,
     )
     answer = await call.submit(set_working_hours, wanted)
-    complete = await _has_seen(call, answer.position)
     resource, _ = await asked.require(Resource, resource_id)
-    hours = replace(resource, shifts=wanted.shifts, overrides=wanted.overrides, closures=())
-    now = call.ports.clock.now()
-    upcoming = await appointments.upcoming(
-        call.ports.reads, call.actor.organization_id, resource_id, now=now, limit=AFFECTED_MAX
-    )
-    besides = {
-        **_shown_hours(hours),
-        "appointments": [shown_entry(row) for row in upcoming if not _is_open(hours, row)],
-        "appointments_complete": complete and len(upcoming) < AFFECTED_MAX,
-    }
-    return answered(answer, besides=besides)
+    hours = replace(resource, shifts=wanted.shifts, overrides=wanted.overrides)
+    ever_after = Interval(call.ports.clock.now(), INSTANT_MAX)
+    besides = await affected(call, answer.position, [resource_id], [ever_after], partial(_lies_outside, hours))
+    return answered(answer, besides={**_shown_hours(hours), **besides})
 
 
 @router.get("/working-hours", **query(HoursShape, "getWorkingHours", etag=True))
@@ -92,17 +83,8 @@ async def close(resource_id: UUID, body: NewClosure, call: Commanded) -> Respons
         await keep_resource_note(call, body.reason, resource_id=resource_id)
     wanted = CloseResource(resource_id=resource_id, closure_id=closure_id, start=body.start, end=body.end)
     answer = await call.submit(close_resource, wanted)
-    complete = await _has_seen(call, answer.position)
-    closed = Interval(body.start, body.end)
-    now = call.ports.clock.now()
-    hits = await appointments.hits(
-        call.ports.reads, call.actor.organization_id, resource_id, closed, now=now, limit=AFFECTED_MAX
-    )
-    besides = {
-        "reason": body.reason,
-        "appointments": [shown_entry(row) for row in hits],
-        "appointments_complete": complete and len(hits) < AFFECTED_MAX,
-    }
+    hits = await affected(call, answer.position, [resource_id], [Interval(body.start, body.end)])
+    besides = {"reason": body.reason, **hits}
     return answered(answer, status=201, location=f"{call.path}/{closure_id}", besides=besides)
 
 
@@ -142,17 +124,9 @@ async def get_calendar(
     return whole([_shown_entry(entry) for entry in entries])
 
 
-async def _has_seen(call: Call, position: int) -> bool:
-    """Whether the list of appointments is as new as the command: the command took effect either way."""
-    return await call.ports.fence.reached(Appointments.NAME, call.actor.organization_id, position)
-
-
-def _is_open(hours: Resource, row: Entry) -> bool:
-    try:
-        hours.ensure_open(row.appointment.claim)
-    except OutsideWorkingHours:
-        return False
-    return True
+def _lies_outside(hours: Resource, row: Entry) -> bool:
+    """Whatever else is against it: closures, say, were told when they were made."""
+    return any(isinstance(reason, OutsideWorkingHours) for reason in hours.reasons_against(row.appointment.claim))
 
 
 async def _closures(asked: Reading, resource_id: UUID) -> list[dict[str, object]]:

@@ -75,6 +75,7 @@ async def add(body: NewResource, call: Commanded) -> Response:
         "capacity": body.capacity,
         "working_hours": shown_shifts(shifts),
         "overrides": [],
+        "retired_at": None,
     }
     return answered(answer, status=201, location=f"{call.path}/{resource_id}", besides=besides)
 
@@ -117,5 +118,6 @@ def _shown(resource: Resource, version: int, name: Person | None) -> dict[str, o
         "capacity": resource.capacity,
         "working_hours": shown_shifts(resource.shifts),
         "overrides": shown_overrides(resource.overrides),
+        "retired_at": resource.retired_at,
         "version": version,
     }

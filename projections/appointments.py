@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, LiteralString
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from domain.interval import Interval
 from domain.service import BUFFER_MAX_MIN, DURATION_MAX_MIN
 from projections.table import Table
 
-ACTIVE = (Status.HELD, Status.BOOKED, Status.ARRIVED)
+ACTIVE = (Status.HELD, Status.PENDING, Status.BOOKED, Status.ARRIVED)
 """An appointment that still is to happen or to end."""
 
 CLAIM_MAX = timedelta(minutes=BUFFER_MAX_MIN + DURATION_MAX_MIN + BUFFER_MAX_MIN)
@@ -196,32 +196,27 @@ async def listed(  # noqa: PLR0913  one argument per filter of the contract
 
 
 async def hits(
-    pool: AsyncConnectionPool, organization_id: UUID, resource_id: UUID, closed: Interval, *, now: datetime, limit: int
+    pool: AsyncConnectionPool,
+    organization_id: UUID,
+    resource_ids: Collection[UUID],
+    windows: Collection[Interval],
+    *,
+    now: datetime,
+    limit: int,
 ) -> list[Entry]:
-    """The active appointments on a resource whose claim ends after ``now`` and overlaps ``closed``, by start."""
-    earliest, latest = max(closed.start, now), closed.end
-    return await _active(pool, organization_id, resource_id, earliest, latest, limit) if earliest < latest else []
-
-
-async def upcoming(
-    pool: AsyncConnectionPool, organization_id: UUID, resource_id: UUID, *, now: datetime, limit: int
-) -> list[Entry]:
-    """All active appointments on a resource whose claim ends after ``now``, by start.
-
-    What new working hours leave outside is among them: those whose claim ``Resource.ensure_open`` refuses.
-    """
-    return await _active(pool, organization_id, resource_id, now, datetime.max.replace(tzinfo=UTC), limit)
-
-
-async def _active(
-    pool: AsyncConnectionPool, organization_id: UUID, resource_id: UUID, start: datetime, end: datetime, limit: int
-) -> list[Entry]:
+    """The active appointments on these resources whose claim ends after ``now`` and overlaps a window, by start."""
+    ahead = [window for window in windows if window.end > now]
+    # Each window is a short index range of each resource; then the claims themselves are looked at.
     statement = SQL(
-        "SELECT {} FROM appointments.taken AS t JOIN appointments.appointment AS a ON a.id = t.appointment_id"
-        " WHERE t.resource_id = %s AND t.start > %s AND a.organization_id = %s AND a.status = ANY(%s)"
-        " AND a.claim_start < %s AND a.claim_end > %s ORDER BY t.start, t.appointment_id LIMIT %s"
+        "WITH w AS (SELECT * FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS w (earliest, latest))"
+        " SELECT {} FROM appointments.appointment AS a"
+        " WHERE a.id IN (SELECT t.appointment_id FROM w JOIN appointments.taken AS t ON t.resource_id = ANY(%s)"
+        " AND t.start > w.earliest - %s AND t.start < w.latest + %s)"
+        " AND EXISTS (SELECT FROM w WHERE a.claim_start < w.latest AND a.claim_end > w.earliest)"
+        " AND a.organization_id = %s AND a.status = ANY(%s) AND a.claim_end > %s ORDER BY a.start, a.id LIMIT %s"
     ).format(_COLUMNS)
-    wanted = (resource_id, start - CLAIM_MAX, organization_id, [*map(str, ACTIVE)], end, start, limit)
+    bounds = [max(window.start, now) for window in ahead], [window.end for window in ahead]
+    wanted = (*bounds, [*resource_ids], CLAIM_MAX, CLAIM_MAX, organization_id, [*map(str, ACTIVE)], now, limit)
     async with pool.connection() as connection:
         rows = await connection.execute(statement, wanted)
         return [_entry(row) async for row in rows]

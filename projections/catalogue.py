@@ -14,6 +14,7 @@ from application.journal import Recorded
 from domain.account import Account, Customer
 from domain.location import Location
 from domain.organization import Organization
+from domain.pool import Pool
 from domain.resource import Resource
 from domain.service import Service
 from projections.table import Table
@@ -22,6 +23,7 @@ KINDS: dict[str, type[Owned]] = {
     "organization": Organization,
     "location": Location,
     "resource": Resource,
+    "pool": Pool,
     "service": Service,
     "customer": Customer,
     "account": Account,
@@ -152,6 +154,17 @@ async def _several(
         (list(ids), organization_id, _NAMES[kind]),
     )
     return {entry.state.id: entry for entry in _entries(await rows.fetchall())}
+
+
+async def resources_at(pool: AsyncConnectionPool, organization_id: UUID, location_id: UUID) -> list[Resource]:
+    """The resources of a location, in the order in which they were added, without the holidays that they keep."""
+    async with pool.connection() as connection:
+        rows = await connection.execute(
+            f"{_SELECT} FROM catalogue.entry WHERE organization_id = %s AND kind = 'resource'"
+            " AND state->>'location_id' = %s ORDER BY created_position",
+            (organization_id, str(location_id)),
+        )
+        return [entry.state for entry in _entries(await rows.fetchall())]
 
 
 async def service_with_resources(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from psycopg_pool import AsyncConnectionPool
 
-from domain.appointment import Appointment, Status
+from domain.appointment import Status
 from domain.interval import Interval
 from projections import appointments
 from projections.appointments import Appointments, Entry
@@ -120,7 +120,9 @@ def test_another_organizations_customer_and_resource_have_no_appointments_here(c
 def test_a_closure_hits_the_active_appointments_whose_claim_it_overlaps(postgres_url: str, clinic: Clinic) -> None:
     def hit(resource_id: UUID, start: datetime, end: datetime, now: datetime = MONDAY) -> list[Entry]:
         closed, own = Interval(start, end), clinic.desk.organization_id
-        return asked(postgres_url, lambda pool: appointments.hits(pool, own, resource_id, closed, now=now, limit=50))
+        return asked(
+            postgres_url, lambda pool: appointments.hits(pool, own, [resource_id], [closed], now=now, limit=50)
+        )
 
     room, nine = clinic.rooms[0], MONDAY + 9 * HOUR
 
@@ -132,14 +134,23 @@ def test_a_closure_hits_the_active_appointments_whose_claim_it_overlaps(postgres
     assert starts(hit(Clinic(1).rooms[0], nine, nine + HOUR)) == []
 
 
-def test_what_is_upcoming_on_a_resource_can_be_held_against_new_hours(postgres_url: str, clinic: Clinic) -> None:
-    def upcoming(now: datetime) -> list[Appointment]:
-        own = clinic.desk.organization_id
-        found = asked(
-            postgres_url, lambda pool: appointments.upcoming(pool, own, clinic.practitioner, now=now, limit=50)
+def test_holidays_hit_on_several_resources_in_several_windows_and_a_visit_counts_once(
+    postgres_url: str, clinic: Clinic
+) -> None:
+    def hit(*windows: Interval, now: datetime = MONDAY, limit: int = 50) -> list[int]:
+        own, ids = clinic.desk.organization_id, [clinic.practitioner, *clinic.rooms]
+        return starts(
+            asked(postgres_url, lambda pool: appointments.hits(pool, own, ids, windows, now=now, limit=limit))
         )
-        return [entry.appointment for entry in found]
 
-    assert [visit.visit.start.hour for visit in upcoming(MONDAY)] == [9, 9, 11, 11, 13]
-    assert [visit.visit.start.hour for visit in upcoming(MONDAY + 12 * HOUR)] == [11, 11, 13]
-    assert upcoming(datetime(2027, 1, 1, tzinfo=UTC)) == []
+    def hours(start: int, end: int) -> Interval:
+        return Interval(MONDAY + start * HOUR, MONDAY + end * HOUR)
+
+    ever_after = Interval(MONDAY, datetime(2200, 1, 1, tzinfo=UTC))
+    assert hit(hours(9, 10), hours(13, 14)) == [9, 9, 13]
+    assert hit(hours(9, 12), hours(9, 10)) == [9, 9, 11, 11]
+    assert hit(ever_after) == [9, 9, 11, 11, 13]
+    assert hit(ever_after, limit=3) == [9, 9, 11]
+    assert hit(ever_after, now=MONDAY + 12 * HOUR) == [11, 11, 13]  # the buffer of those at 11 ends at 12:15
+    assert hit(ever_after, now=datetime(2027, 1, 1, tzinfo=UTC)) == []
+    assert hit() == []
