@@ -143,6 +143,13 @@ class AlreadyWaiting(Refusal):
 
 
 @dataclass(eq=False, slots=True)
+class WaitlistFull(Refusal):
+    """The waitlist, or the customer's part of it, has as many entries as it takes."""
+
+    entries_max: int
+
+
+@dataclass(eq=False, slots=True)
 class NothingOffered(Refusal):
     """The waitlist entry has no offer that stands."""
 
