@@ -8,12 +8,21 @@ from uuid import UUID, uuid5
 
 from application.accounts import RegisterCustomer, RegisterOrganization, register_customer, register_organization
 from application.booking import Book, book
-from application.catalogue import AddResource, OfferService, add_resource, offer_service
+from application.catalogue import (
+    AddResource,
+    OfferService,
+    OpenLocation,
+    add_resource,
+    offer_service,
+    open_location,
+)
 from application.decision import Decision, Stream, UseCase, View, evolved
+from application.pooling import CreatePool, create_pool
 from domain.account import Role
 from domain.appointment import Appointment
 from domain.fact import Fact
 from domain.permissions import Actor
+from domain.pool import Strategy
 from domain.resource import Shift, Span
 from domain.resource_day import ResourceDay, page_id
 from domain.service import Requirement, Terms
@@ -97,11 +106,25 @@ class Desk:
         capacity: int = 1,
         shifts: tuple[Shift, ...] = ALL_DAY,
         time_zone: str = "UTC",
+        location_id: UUID | None = None,
     ) -> UUID:
         command = AddResource(
-            resource_id=self.new_id(), kind=kind, capacity=capacity, shifts=shifts, time_zone=time_zone
+            resource_id=self.new_id(),
+            kind=kind,
+            capacity=capacity,
+            shifts=shifts,
+            time_zone=time_zone,
+            location_id=location_id,
         )
         return UUID(str(self.do(add_resource, command, self.owner)["id"]))
+
+    def location(self, time_zone: str = "UTC") -> UUID:
+        command = OpenLocation(location_id=self.new_id(), name="Harbour", time_zone=time_zone)
+        return UUID(str(self.do(open_location, command, self.owner)["id"]))
+
+    def pool(self, *resource_ids: UUID, strategy: Strategy = Strategy.PRIORITY) -> UUID:
+        command = CreatePool(pool_id=self.new_id(), name="Pool", resource_ids=resource_ids, strategy=strategy)
+        return UUID(str(self.do(create_pool, command, self.owner)["id"]))
 
     def service(self, *requirements: Requirement, duration_min: int = 60, **terms: Any) -> UUID:
         needs = requirements or (Requirement(kind="room"),)
