@@ -4,7 +4,7 @@ It may be run again at any time: when a stream is not in memory yet, when anothe
 touches nothing but the view.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -156,7 +156,7 @@ class View:
 
     def decision(self, answer: object) -> "Decision":
         """All that was recorded, with the answer."""
-        return Decision(tuple(self.facts), answer)
+        return Decision(tuple(self.facts), answer, self._drafted)
 
     def _stream(self, stream_id: UUID) -> Stream | None:
         return self._drafted.get(stream_id) or self.streams.get(stream_id)
@@ -218,10 +218,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Facts by stream, in order, and the answer: plain values, no personal data."""
+    """Facts by stream, in order, and the answer: plain values, no personal data.
+
+    ``after``: the streams as they are with these facts, where the use case has folded them already.
+    """
 
     facts: Sequence[tuple[UUID, Fact]]
     answer: object
+    after: Mapping[UUID, Stream] = field(default_factory=dict)
 
 
 C = TypeVar("C")

@@ -39,16 +39,13 @@ class StreamCache:
                 stream = Stream(one.version, evolved(stream.state, one.fact))
         self.put(stream_id, stream)
 
-    def absorb(self, stream_id: UUID, version: int, facts: Sequence[Fact]) -> None:
-        """Fold facts that were just appended after ``version``."""
-        stream = self._streams.get(stream_id)
-        if stream is None or stream.version != version:
+    def absorb(self, stream_id: UUID, version: int, after: Stream) -> None:
+        """Keep a stream as it is since facts were appended to its ``version``."""
+        before = self._streams.get(stream_id)
+        if before is None or before.version != version:
             self._streams.pop(stream_id, None)  # to be loaded again rather than guessed
             return
-        state = stream.state
-        for fact in facts:
-            state = evolved(state, fact)
-        self.put(stream_id, Stream(version + len(facts), state))
+        self.put(stream_id, after)
 
     def forget(self, stream_id: UUID) -> None:
         self._streams.pop(stream_id, None)
@@ -80,11 +77,13 @@ class Overlay:
         assert stream
         return stream.version
 
-    def draft(self, stream_id: UUID, facts: Sequence[Fact]) -> int:
-        """Add facts to a stream; returns the version that they were added to."""
+    def draft(self, stream_id: UUID, after: Stream) -> None:
+        self._drafted[stream_id] = after
+
+    def folded(self, stream_id: UUID, facts: Sequence[Fact]) -> Stream:
+        """The stream with these facts added."""
         stream = self.get(stream_id) or Stream()
         state = stream.state
         for fact in facts:
             state = evolved(state, fact)
-        self._drafted[stream_id] = Stream(stream.version + len(facts), state)
-        return stream.version
+        return Stream(stream.version + len(facts), state)

@@ -6,14 +6,14 @@ or two commits. Decisions are pure, so a command whose reads have changed is sim
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from application.clock import Clock
-from application.decision import Decision, NotLoaded, UseCase, View
+from application.decision import Decision, NotLoaded, Stream, UseCase, View
 from application.journal import (
     Appended,
     Draft,
@@ -67,9 +67,12 @@ class _Job:
 
 @dataclass(slots=True)
 class _Decided:
+    """``after``: the streams that it writes, as they are if it is appended."""
+
     job: _Job
     entry: Entry
     refusal: Refusal | None
+    after: Mapping[UUID, Stream] = field(default_factory=dict)
 
 
 _Verdict = tuple[_Job, Answer | Exception]
@@ -233,8 +236,11 @@ class Writer:
             raise RuntimeError("a use case writes only to streams that it has read")
         answer = self.encode(decision.answer)
         entry = _entry(job, view, overlay, now)
-        drafts = tuple(Draft(s, overlay.draft(s, facts), tuple(facts)) for s, facts in by_stream.items())
-        return _Decided(job, replace(entry, drafts=drafts, answer=answer), None)
+        after = {s: decision.after.get(s) or overlay.folded(s, facts) for s, facts in by_stream.items()}
+        drafts = tuple(Draft(s, after[s].version - len(facts), tuple(facts)) for s, facts in by_stream.items())
+        for stream_id, stream in after.items():
+            overlay.draft(stream_id, stream)
+        return _Decided(job, replace(entry, drafts=drafts, answer=answer), None, after)
 
     def _conclude(self, one: _Decided, outcome: Appended) -> Answer | Exception:
         if one.refusal is not None:
@@ -242,7 +248,7 @@ class Writer:
             return one.refusal
         self.tally.commands += 1
         for draft in one.entry.drafts:
-            self.cache.absorb(draft.stream_id, draft.expected_version, draft.facts)
+            self.cache.absorb(draft.stream_id, draft.expected_version, one.after[draft.stream_id])
         assert one.entry.answer is not None
         return Answer(one.entry.answer, outcome.position, replayed=False)
 

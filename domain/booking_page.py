@@ -7,12 +7,14 @@ service while its terms limit how often it is given. It is to them what a diary 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import assert_never
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from domain.fact import Fact, fact
 from domain.interval import Interval
+from domain.resource_day import PAGE_IDS_KEPT
 from domain.service import BookingLimit, Period
 from domain.wall_clock import A_DAY
 
@@ -65,6 +67,7 @@ class BookingPage:
     visits: tuple[Visit, ...] = ()
 
 
+@lru_cache(PAGE_IDS_KEPT)
 def booking_page_id(holder_id: UUID, month: date) -> UUID:
     """The stream id of a holder's page."""
     return uuid5(holder_id, f"{month:%Y-%m}")

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import assert_never
 from uuid import UUID, uuid5
 
 from domain.fact import Fact, fact
 from domain.interval import Interval
 from domain.refusals import SlotTaken
+
+PAGE_IDS_KEPT = 65_536
+"""Their digests cost more than the rest of a decision, and the same pages are asked for again and again."""
 
 
 @fact("resource_day.slot_claimed.v1")
@@ -79,6 +83,7 @@ class ResourceDay:
         return next((claim for claim in self.claims if claim.appointment_id == appointment_id), None)
 
 
+@lru_cache(PAGE_IDS_KEPT)
 def page_id(resource_id: UUID, day: date) -> UUID:
     """The stream id of a diary page."""
     return uuid5(resource_id, day.isoformat())
