@@ -48,9 +48,14 @@ class Entering(Protocol):
 
 
 def pages_read(view: View, wish: Entering, actor: Actor) -> list[UUID]:
-    """The stream ids of the customer's pages that a wish will be held against."""
-    touched = months_of(wish.service.visit(wish.start), _zone(view, actor))
-    return [booking_page_id(wish.customer_id, month) for month in touched]
+    """The stream ids of all pages that a wish will be held against or entered on."""
+    zone, visit = _zone(view, actor), wish.service.visit(wish.start)
+    holders = _holders(wish.service, wish.customer_id)
+    touched = {(holder_id, month): None for holder_id in holders for month in months_of(visit, zone)}
+    for limit in wish.service.terms.booking_limits:
+        for month in months(*period_of(limit.period, visit.start, zone)):
+            touched[_counted(limit, wish), month] = None
+    return [booking_page_id(holder_id, month) for holder_id, month in touched]
 
 
 def held_by_customer(view: View, wish: Entering, actor: Actor, now: datetime) -> list[Appointment]:
@@ -137,6 +142,14 @@ def leavings(view: View, visit: Appointment, actor: Actor) -> list[tuple[UUID, V
     ]
 
 
+def pages_left(view: View, visit: Appointment, actor: Actor) -> list[UUID]:
+    """The stream ids of the pages that a visit may be on."""
+    touched = months_of(visit.visit, _zone(view, actor))
+    return [
+        booking_page_id(holder_id, month) for holder_id in (visit.customer_id, visit.service_id) for month in touched
+    ]
+
+
 def _reasons_against(view: View, wish: Entering, entry: Visit, zone: ZoneInfo, now: datetime) -> Iterator[Refusal]:
     for page in _pages(view, wish.customer_id, months_of(entry.interval, zone)):
         for other in page.visits:
@@ -144,11 +157,16 @@ def _reasons_against(view: View, wish: Entering, entry: Visit, zone: ZoneInfo, n
             if overlaps and other.counts_at(now) and not _may_overlap(wish.service, other):
                 yield CustomerElsewhere(wish.customer_id, other.appointment_id, other.interval)
     for limit in wish.service.terms.booking_limits:
-        holder_id = wish.customer_id if limit.per is Holder.CUSTOMER else wish.service.id
+        holder_id = _counted(limit, wish)
         touched = months(*period_of(limit.period, entry.interval.start, zone))
         first = reached(limit, _pages(view, holder_id, tuple(touched)), entry, zone, now=now)
         if first is not None:
             yield BookingLimitReached(limit.per, limit.period, limit.count, first)
+
+
+def _counted(limit: BookingLimit, wish: Entering) -> UUID:
+    """The holder whose bookings a limit counts."""
+    return wish.customer_id if limit.per is Holder.CUSTOMER else wish.service.id
 
 
 def _may_overlap(service: Service, other: Visit) -> bool:

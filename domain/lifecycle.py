@@ -65,11 +65,20 @@ def approve(visit: Appointment, *, now: datetime) -> AppointmentApproved:
 def ensure_may_move(visit: Appointment, *, notice: timedelta | None, now: datetime) -> None:
     """Raises ``NotInThatState``, ``HoldLapsed`` or ``CancelledTooLate``.
 
-    ``notice`` is the cancellation notice that binds the actor, None where it does not.
+    ``notice`` is the cancellation notice that binds the actor, None where it does not. An offer of the waitlist is of
+    one slot: it is accepted or declined, not moved.
     """
     _ensure(visit, "reschedule", Status.HELD, Status.PENDING, Status.BOOKED)
+    if visit.status is Status.HELD and visit.entry_id is not None:
+        raise NotInThatState(visit.id, visit.status, "reschedule")
     _ensure_not_lapsed(visit, now)
     _ensure_notice(visit, notice, now)
+
+
+def is_movable(visit: Appointment, *, now: datetime) -> bool:
+    """Whether its status lets it be moved or called off; a hold or a request that has lapsed is as good as gone."""
+    has_lapsed = visit.held_until is not None and now >= visit.held_until
+    return visit.status in (*TENTATIVE, Status.BOOKED) and not has_lapsed
 
 
 def cancel(

@@ -7,7 +7,10 @@ from typing import assert_never
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from domain.appointment import Appointment
 from domain.fact import Fact, fact
+from domain.lifecycle import is_movable
+from domain.refusals import InvalidValue
 from domain.wall_clock import instant
 
 OCCURRENCES_MAX = 366
@@ -28,7 +31,9 @@ class OnConflict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """``recurrence_id`` is the wall-clock start that the rule gives it, for ever; ``start_local`` the present one."""
+    """``recurrence_id`` is the wall-clock start that the rule gave it, for ever; ``start_local`` the one that it has as
+    part of the series, after all that the series was moved. A visit that is elsewhere was moved on its own.
+    """
 
     recurrence_id: datetime
     appointment_id: UUID
@@ -53,7 +58,10 @@ class SeriesBegun(Fact):
 
 @fact("series.rescheduled.v1")
 class SeriesRescheduled(Fact):
-    """``moved`` are the occurrences with their new wall-clock starts; the others stay as they are."""
+    """``moved`` are the occurrences with their new wall-clock starts; the others stay as they are.
+
+    With the scope ``this`` the occurrence leaves the series' times: an exception from then on.
+    """
 
     series_id: UUID
     scope: Scope
@@ -100,6 +108,33 @@ def start_of(start_local: datetime, zone: ZoneInfo) -> datetime:
     return instant(start_local.date(), start_local.hour * 60 + start_local.minute, zone)
 
 
+def meant_by(series: Series, scope: Scope, recurrence_id: datetime | None) -> tuple[Occurrence, ...]:
+    """The occurrences that a change is meant for. Raises ``InvalidValue`` where ``recurrence_id`` names none of them.
+
+    ``this`` and ``following`` (which includes the one that it names) need it.
+    """
+    if recurrence_id is None:
+        if scope is not Scope.ALL:
+            raise InvalidValue("recurrence_id", f"the occurrence that {scope} means")
+        return series.occurrences
+    if recurrence_id not in {one.recurrence_id for one in series.occurrences}:
+        raise InvalidValue("recurrence_id", "one of the series' occurrences")
+    match scope:
+        case Scope.THIS:
+            return tuple(one for one in series.occurrences if one.recurrence_id == recurrence_id)
+        case Scope.FOLLOWING:
+            return tuple(one for one in series.occurrences if one.recurrence_id >= recurrence_id)
+        case Scope.ALL:
+            return series.occurrences
+        case _:
+            assert_never(scope)
+
+
+def is_exception(series: Series, occurrence: Occurrence, visit: Appointment, *, now: datetime) -> bool:
+    """Whether the visit was moved or called off on its own, or has taken its course: the series leaves it alone."""
+    return not is_movable(visit, now=now) or visit.visit.start != start_of(occurrence.start_local, series.zone)
+
+
 def evolve(state: Series | None, happened: SeriesFact) -> Series:
     if isinstance(happened, SeriesBegun):
         return Series(
@@ -116,6 +151,8 @@ def evolve(state: Series | None, happened: SeriesFact) -> Series:
         )
     assert state
     match happened:
+        case SeriesRescheduled(scope=Scope.THIS):
+            return state
         case SeriesRescheduled():
             moved = {one.recurrence_id: one for one in happened.moved}
             return replace(state, occurrences=tuple(moved.get(one.recurrence_id, one) for one in state.occurrences))
