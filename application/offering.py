@@ -1,25 +1,26 @@
 """Who is offered what has become free: the first of the waitlist whom it suits, in the same decision that released it.
 
-So nobody comes between: a slot that somebody waits for is never free for anyone else, not for a moment.
+So nobody comes between: what somebody waits for and is given back is free for no one else, not for a moment.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 from application.booking_pages import pages_read
-from application.claiming import suitable_resources
-from application.decision import Decision, View
+from application.decision import Decision, NotLoaded, View
 from application.placing import Wish, begin, find_place
+from application.prospects import Free, FreeTime, FreeVisit, Prospects, near
 from domain.appointment import Appointment
+from domain.booking_page import period_of
 from domain.interval import Interval
+from domain.organization import Organization
 from domain.permissions import Actor, ensure_may
-from domain.refusals import Refusal
-from domain.resource import Resource
+from domain.refusals import BookingLimitReached, CustomerElsewhere, Refusal
 from domain.resource_day import ClaimReleased, ResourceDay, SlotClaimed
-from domain.service import Service
+from domain.service import Holder, Period, Service
 from domain.session import SeatsLeft, Session
 from domain.waitlist import (
     Waitlist,
@@ -30,158 +31,204 @@ from domain.waitlist import (
     WaitlistOfferLapsed,
     waitlist_id,
 )
-from domain.wall_clock import MINUTE
 
-
-class Freed(NamedTuple):
-    """Time of a resource that somebody may now have; or, with ``service_id``, seats of its session at the start."""
-
-    resource_id: UUID | None
-    interval: Interval
-    service_id: UUID | None = None
+OFFERS_MAX = 500
+"""In one decision."""
+CUSTOMERS_LOADED = 64
+"""Whose pages are loaded at once: mostly the first is given the offer, but each may be elsewhere at the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferTime:
-    """Time that became free without anyone's giving it back: new hours, a resource that reopened, new terms."""
+    """Visits that became free without anyone's giving them back: new hours, a resource that reopened, new terms."""
 
-    freed: tuple[Freed, ...]
+    free: tuple[FreeVisit, ...]
 
 
 def offer_time(view: View, command: OfferTime, actor: Actor, now: datetime) -> Decision:
     """What the waitlist's keeper finds free. Nothing happens if it suits nobody, or is taken again already."""
     ensure_may(actor, "waitlist.offer")
-    _offer(view, command.freed, actor, now)
+    _offer(view, command.free, actor, now)
     return view.decision({"offers": sum(isinstance(fact, WaitlistOffered) for _, fact in view.facts)})
 
 
 def offer_released(view: View, actor: Actor, now: datetime) -> None:
     """Offer what this decision has released so far."""
-    freed = list(_released(view))
-    if freed:
-        _offer(view, freed, actor, now)
+    _offer(view, list(_released(view)), actor, now)
 
 
-def _released(view: View) -> Iterator[Freed]:
+def _released(view: View) -> Iterator[Free]:
     for stream_id, fact in view.facts:
         match fact:
             case ClaimReleased():
-                yield Freed(fact.resource_id, fact.claim)
+                yield FreeTime(fact.resource_id, fact.claim)
             case SlotClaimed():
                 page = view.before(ResourceDay, stream_id)
                 before = page.claim_of(fact.appointment_id) if page else None
-                if before and not fact.claim.contains(before.interval):
-                    yield Freed(fact.resource_id, before.interval)  # moved within its page
+                if before and not (fact.claim.contains(before.interval) and fact.quantity >= before.quantity):
+                    yield FreeTime(fact.resource_id, before.interval)  # moved within its page
             case SeatsLeft():
                 session = view.before(Session, stream_id)
                 if session:
-                    yield Freed(None, session.visit, session.service_id)
+                    yield FreeVisit(session.service_id, session.visit)
 
 
-def _offer(view: View, freed: Sequence[Freed], actor: Actor, now: datetime) -> None:
-    to_come = [one for one in freed if one.interval.end > now]
-    waitlist = view.get(Waitlist, waitlist_id(actor.organization_id))
-    if not to_come or waitlist is None:
+def _offer(view: View, free: Sequence[Free], actor: Actor, now: datetime) -> None:
+    to_come = list(dict.fromkeys(one for one in free if one.interval.end > now))
+    if not to_come:
         return
-    waiting = [entry for entry in waitlist.entries if entry.offer is None and _may_suit(entry, to_come)]
+    waiting = near(_waiting(view, actor, now), to_come)
     view.prepare([entry.service_id for entry in waiting])
-    for entry in waiting:
-        service = view.require(Service, entry.service_id, actor)
-        for start in _starts(view, entry, service, to_come, actor):
-            if _offered(view, entry, service, start, actor, now):
-                break
+    services = {entry.service_id: view.require(Service, entry.service_id, actor) for entry in waiting}
+    prospects = Prospects(view, to_come, actor, now)
+    prospects.load((services[entry.service_id], entry.resource_id) for entry in waiting)
+    offers = _Offers(view, prospects, waiting, services, actor, now)
+    for place in range(len(waiting)):
+        if offers.count < OFFERS_MAX:
+            offers.try_for(place)
 
 
-NEAR = timedelta(days=9)
-"""No visit with its buffers takes longer."""
+def _waiting(view: View, actor: Actor, now: datetime) -> list[WaitlistEntry]:
+    """Who has no offer, in order. An offer whose time is up stands in nobody's way, whether or not the clock has said
+    so: whoever let it pass is the first in line for another time.
+    """
+    waitlist = view.get(Waitlist, waitlist_id(actor.organization_id))
+    if waitlist is None:
+        return []
+    for entry in waitlist.entries:
+        if entry.offer and entry.offer.until <= now:
+            lapsed = WaitlistOfferLapsed(entry_id=entry.id, appointment_id=entry.offer.appointment_id)
+            view.record(waitlist_id(actor.organization_id), lapsed)
+    after = view.get(Waitlist, waitlist_id(actor.organization_id))
+    assert after
+    return [entry for entry in after.entries if entry.offer is None]
 
 
-def _may_suit(entry: WaitlistEntry, freed: Sequence[Freed]) -> bool:
-    """A first look that costs no reading: a visit that takes freed time lies near it, so some window does."""
-    return any(
-        window.overlaps(one.interval.widened(before=NEAR, after=NEAR))
-        for window in entry.windows
-        for one in freed
-        if one.service_id in {None, entry.service_id}
-    )
+@dataclass(slots=True)
+class _Offers:
+    """The offers of one decision to those who are ``waiting``, in order."""
 
+    view: View
+    prospects: Prospects
+    waiting: Sequence[WaitlistEntry]
+    services: Mapping[UUID, Service]
+    actor: Actor
+    now: datetime
+    count: int = 0
+    _full: set[tuple[UUID, Period, date]] = field(default_factory=set)
+    """Services and periods in which they take no more bookings."""
 
-def _starts(view: View, entry: WaitlistEntry, service: Service, freed: Sequence[Freed], actor: Actor) -> list[datetime]:
-    """The starts within the entry's windows of visits that would take some of what was freed, earliest first."""
-    wanted = (entry.resource_id,) if entry.resource_id else ()
-    try:
-        candidates = suitable_resources(view, service, actor, wanted)
-    except Refusal:
-        return []  # nobody could give it any more
-    suitable = {resource.id: resource for ones in candidates for resource in ones}
-    found: set[datetime] = set()
-    for one in freed:
-        if one.service_id == entry.service_id:
-            found.add(one.interval.start)
-        elif one.resource_id in suitable:
-            found.update(_on_grid(entry, service, suitable[one.resource_id], one.interval))
-    return sorted(start for start in found if entry.suits(service.visit(start)))
+    def try_for(self, place: int) -> None:
+        """Offer the entry at this place the first start that it can have."""
+        entry = self.waiting[place]
+        service = self.services[entry.service_id]
+        ruled_out: list[Callable[[datetime], bool]] = [self._is_full(service)]
+        for start in self.prospects.starts_for(entry, service):
+            if any(is_out(start) for is_out in ruled_out):
+                continue
+            wish = self._wish(entry, start)
+            if not self.prospects.is_to_be_had(wish):
+                self.prospects.give_up(entry, start)
+                continue
+            self._prepare_pages(wish, place)
+            try:
+                self._make(entry, wish)
+            except CustomerElsewhere as refusal:
+                ruled_out.append(_overlapping(service, refusal.elsewhere))
+            except BookingLimitReached as refusal:
+                ruled_out.append(self._reached(service, refusal))
+            except Refusal:
+                continue
+            else:
+                self.count += 1
+                return
 
-
-def _on_grid(entry: WaitlistEntry, service: Service, resource: Resource, freed: Interval) -> Iterator[datetime]:
-    terms = service.terms
-    first = freed.start - timedelta(minutes=terms.duration_min + terms.buffer_after_min) + MINUTE
-    last = freed.end + timedelta(minutes=terms.buffer_before_min) - MINUTE
-    for window in entry.windows:
-        start = max(first, window.start).replace(second=0, microsecond=0)
-        end = min(last, window.end - timedelta(minutes=terms.duration_min))
-        while start <= end:
-            if service.is_on_grid(start, resource.zone):
-                yield start
-            start += MINUTE
-
-
-def _offered(view: View, entry: WaitlistEntry, service: Service, start: datetime, actor: Actor, now: datetime) -> bool:
-    """Whether the entry now has an offer of this start."""
-    wish = Wish(
-        appointment_id=uuid5(entry.id, f"offer/{start.isoformat()}"),
-        service=service,
-        customer_id=entry.customer_id,
-        start=start,
-        resource_ids=(entry.resource_id,) if entry.resource_id else (),
-        seats=entry.seats,
-        until=min(now + timedelta(minutes=service.terms.offer_min), start),
-        is_hold=True,
-        entry_id=entry.id,
-    )
-    view.prepare(pages_read(view, wish, actor))
-    try:
+    def _make(self, entry: WaitlistEntry, wish: Wish) -> None:
+        view, stream_id = self.view, waitlist_id(self.actor.organization_id)
+        assert wish.until
         with view.attempt():
             view.ensure_new(Appointment, wish.appointment_id)
-            place = find_place(view, wish, actor, now)
-            begin(view, wish, place, actor, now)
-    except Refusal:
-        return False
-    assert wish.until
-    offered = WaitlistOffered(
-        entry_id=entry.id, appointment_id=wish.appointment_id, visit=place.visit, until=wish.until
-    )
-    view.record(waitlist_id(actor.organization_id), offered)
-    return True
+            place = find_place(view, wish, self.actor, self.now)
+            begin(view, wish, place, self.actor, self.now)
+            offered = WaitlistOffered(
+                entry_id=entry.id, appointment_id=wish.appointment_id, visit=place.visit, until=wish.until
+            )
+            view.record(stream_id, offered)
+
+    def _wish(self, entry: WaitlistEntry, start: datetime) -> Wish:
+        service = self.services[entry.service_id]
+        return Wish(
+            appointment_id=uuid5(entry.id, f"offer/{start.isoformat()}"),
+            service=service,
+            customer_id=entry.customer_id,
+            start=start,
+            resource_ids=(entry.resource_id,) if entry.resource_id else (),
+            seats=entry.seats,
+            until=min(self.now + timedelta(minutes=service.terms.offer_min), start),
+            is_hold=True,
+            entry_id=entry.id,
+        )
+
+    def _prepare_pages(self, wish: Wish, place: int) -> None:
+        """Have the pages in memory that the offer is held against; if they are not, also those of who comes next."""
+        its = pages_read(self.view, wish, self.actor)
+        try:
+            self.view.prepare(its)
+        except NotLoaded:
+            self.view.prepare([*its, *self._pages_of(self.waiting[place : place + CUSTOMERS_LOADED])])
+            raise
+
+    def _pages_of(self, entries: Sequence[WaitlistEntry]) -> Iterator[UUID]:
+        for entry in entries:
+            start = next(self.prospects.starts_for(entry, self.services[entry.service_id]), None)
+            if start is not None:
+                yield from pages_read(self.view, self._wish(entry, start), self.actor)
+
+    def _is_full(self, service: Service) -> Callable[[datetime], bool]:
+        periods = {limit.period for limit in service.terms.booking_limits if limit.per is Holder.SERVICE}
+        if not periods:
+            return lambda _: False
+        zone = self._zone()
+        return lambda start: any(
+            (service.id, period, period_of(period, start, zone)[0]) in self._full for period in periods
+        )
+
+    def _reached(self, service: Service, refusal: BookingLimitReached) -> Callable[[datetime], bool]:
+        period, zone = Period(refusal.period), self._zone()
+        if refusal.per == Holder.SERVICE:
+            self._full.add((service.id, period, refusal.period_start))
+        return lambda start: period_of(period, start, zone)[0] == refusal.period_start
+
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.view.require(Organization, self.actor.organization_id, self.actor).time_zone)
+
+
+def _overlapping(service: Service, elsewhere: Interval) -> Callable[[datetime], bool]:
+    return lambda start: service.visit(start).overlaps(elsewhere)
 
 
 def accept_offer(view: View, visit: Appointment, actor: Actor) -> None:
     """The visit was an offer, and is taken: its entry waits no more."""
-    if visit.entry_id is not None and _stands(view, visit, actor):
-        accepted = WaitlistAccepted(entry_id=visit.entry_id, appointment_id=visit.id)
+    entry = _entry_of(view, visit, actor)
+    # Another process, whose clock is ahead, may have said already that the offer lapsed.
+    if entry is not None and (entry.offer is None or entry.offer.appointment_id == visit.id):
+        accepted = WaitlistAccepted(entry_id=entry.id, appointment_id=visit.id)
         view.record(waitlist_id(actor.organization_id), accepted)
 
 
 def pass_offer(view: View, visit: Appointment, actor: Actor, *, lapsed: bool) -> None:
-    """The visit was an offer, and is let go: its entry keeps its place, but is not offered that start again."""
-    if visit.entry_id is not None and _stands(view, visit, actor):
+    """The visit was an offer, and is let go: its entry keeps its place, but is not offered that time again."""
+    entry = _entry_of(view, visit, actor)
+    # Once accepted it is an appointment like any other.
+    if entry is not None and entry.offer is not None and entry.offer.appointment_id == visit.id:
         passed = WaitlistOfferLapsed if lapsed else WaitlistDeclined
-        fact = passed(entry_id=visit.entry_id, appointment_id=visit.id)
+        fact = passed(entry_id=entry.id, appointment_id=visit.id)
         view.record(waitlist_id(actor.organization_id), fact)
 
 
-def _stands(view: View, visit: Appointment, actor: Actor) -> bool:
-    """Whether the waitlist still has this visit for its entry's offer: later it is an appointment like any other."""
+def _entry_of(view: View, visit: Appointment, actor: Actor) -> WaitlistEntry | None:
+    """The entry that the visit is, or was, an offer to, if that is still on the waitlist."""
+    if visit.entry_id is None:
+        return None
     waitlist = view.get(Waitlist, waitlist_id(actor.organization_id))
-    entry = waitlist.entry(visit.entry_id) if waitlist and visit.entry_id else None
-    return entry is not None and entry.offer is not None and entry.offer.appointment_id == visit.id
+    return waitlist.entry(visit.entry_id) if waitlist else None

@@ -112,14 +112,10 @@ class WaitlistEntry:
 
     def suits(self, visit: Interval) -> bool:
         """Whether the visit lies within a window, and nothing of its time was let go before."""
-        if not any(window.contains(visit) for window in self.windows):
-            return False
-        return not any(let_go.overlaps(visit) for let_go in self.passed)
+        return any(window.contains(visit) for window in self.windows) and not self.has_let_go(visit)
 
-    @property
-    def hull(self) -> Interval:
-        """From the start of the first window to the end of the last."""
-        return Interval(self.windows[0].start, self.windows[-1].end)
+    def has_let_go(self, visit: Interval) -> bool:
+        return any(one.overlaps(visit) for one in self.passed)
 
     def is_over(self, now: datetime) -> bool:
         """Whether it waits for nothing that could still come."""
