@@ -79,6 +79,7 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     refusals.BookingLimitReached: Kind("booking-limit-reached", 409, "No more bookings are allowed in that period."),
     refusals.SeriesConflicts: Kind("series-conflicts", 409, "Some occurrences of the series cannot be had."),
     refusals.AlreadyWaiting: Kind("already-waiting", 409, "The customer waits for this service already."),
+    refusals.WaitlistFull: Kind("waitlist-full", 409, "The waitlist takes no more entries."),
     refusals.NothingOffered: Kind("nothing-offered", 409, "There is no offer to answer."),
     refusals.NothingOffersThis: Kind("nothing-offers-this", 409, "No resource meets a requirement of the service."),
     refusals.ResourceNotSuitable: Kind("resource-not-suitable", 422, "The service has no use for that resource."),
