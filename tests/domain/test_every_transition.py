@@ -2,11 +2,11 @@
 
 The reference looks at the wall clock of each UTC minute (``tests.transitions``) and knows no rule of time zones.
 
-Exhaustive: every change, for working hours, diary pages and slot grids, at each minute of the two days before it and
-the two after. Changes of several zones that are the same instant and the same two offsets count once: the clocks show
-the same there, and no zone changes twice within a week. Sampled: free slots against the booking decision, and pages
-of single minutes, for the latest change of each kind (same minute of the UTC day, same two offsets), because the rest
-of its kind differs in nothing but the date.
+Exhaustive: every change, for working hours, series, diary pages and slot grids, at each minute of the two days before
+it and the two after. Changes of several zones that are the same instant and the same two offsets count once: the clocks
+show the same there, and no zone changes twice within a week. Sampled: free slots against the booking decision, and
+pages of single minutes, for the latest change of each kind (same minute of the UTC day, same two offsets), because the
+rest of its kind differs in nothing but the date.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,9 +16,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from adapters.recurrence_rules import RecurrenceRules
 from domain.interval import Interval
 from domain.open_hours import day_number, grid_mask
 from domain.resource import Override, Resource, Shift, Span
+from domain.series import start_of
 from domain.wall_clock import A_DAY, MINUTE, MINUTES_PER_DAY, WEEKDAYS, local_days
 from tests.clinic import Clinic, a_resource, a_service
 from tests.transitions import (
@@ -166,6 +168,44 @@ def test_hours_that_begin_or_end_in_a_jump_are_those_that_the_wall_shows() -> No
             expected[opens:closes] = b"\1" * (closes - opens)
             if seen_open(clock, hours_around(resource, clock), slice(None)) != expected:
                 wrong.append(f"{transition} {as_date(day)} {span}")
+    assert wrong == []
+
+
+# ── Series ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def as_local(wall: int) -> datetime:
+    return datetime(1, 1, 1) + wall * MINUTE  # noqa: DTZ001  wall-clock time
+
+
+def test_a_start_is_when_the_wall_first_shows_it_and_one_in_a_gap_is_later_by_the_gap() -> None:
+    wrong = []
+    for transition in every_transition():
+        clock, zone = walked(transition), ZoneInfo(transition.zone)
+        first, at = first_minute_of_each_time(clock), clock.minute(transition.at)
+        gap = (transition.after - transition.before) // MINUTE
+        lowest, highest = sorted((clock.shown[at - 1] + 1, clock.shown[at]))
+        wrong += [
+            f"{transition} {as_local(wall)}"
+            for wall in range(lowest - 10, highest + 11)
+            if start_of(as_local(wall), zone) != clock.moment(first[wall] if wall in first else first[wall + gap])
+        ]
+    assert wrong == []
+
+
+def test_nine_oclock_stays_nine_oclock_on_every_day_on_which_a_clock_changes() -> None:
+    """A date that never was has no occurrence."""
+    wrong, rules = [], RecurrenceRules()
+    for transition in every_transition():
+        clock, days = walked(transition), whole_dates(walked(transition))
+        start_local = as_local(days.start * MINUTES_PER_DAY + NINE_MIN)
+        until = as_local((days.stop - 1) * MINUTES_PER_DAY + NINE_MIN)
+        rule = f"FREQ=DAILY;UNTIL={until:%Y%m%dT%H%M%S}"
+        starts = rules.expand(rule, start_local, transition.zone).starts
+        first = first_minute_of_each_time(clock)
+        shown = [first[nine] for day in days if (nine := day * MINUTES_PER_DAY + NINE_MIN) in first]
+        if [start_of(start, ZoneInfo(transition.zone)) for start in starts] != [clock.moment(one) for one in shown]:
+            wrong.append(str(transition))
     assert wrong == []
 
 
