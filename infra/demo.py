@@ -5,32 +5,18 @@ Every request has a fixed Idempotency-Key, so a second run is told what the firs
 
 import json
 import sys
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from infra.demo_bookings import first_bookings
+from infra.demo_client import Client, Unanswered
 
 # Reserved for examples (RFC 2606, 555-01xx): should real credentials be at hand, nobody is written to.
 PASSWORD = "harbour lights at dusk"  # noqa: S105  of a clinic that does not exist
 OWNER, DESK, AUDITOR, PATIENT = (f"{name}@harbour.example" for name in ("olga", "dev", "ada", "maria"))
 TIME_ZONE = "Europe/London"
 HOURS = [{"weekday": day, "start": "09:00", "end": "17:00"} for day in ("MO", "TU", "WE", "TH", "FR")]
-
-
-CATCHES_UP_AFTER_CALLS = 15
-RETRY_AFTER_S = 1.0
-
-
-class Unanswered(Exception):  # noqa: N818
-    """The API did not answer as it should; the message is what it said."""
-
-
-class NotYet(Unanswered):
-    """503: to be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +35,7 @@ class Clinic:
 
 def seed(url: str) -> Clinic:
     """Set up the clinic, or find it as it was. Raises ``Unanswered``."""
-    front_door = _Client(url)
+    front_door = Client(url)
     organization = front_door.post(
         "/v1/organizations",
         {
@@ -70,7 +56,7 @@ def seed(url: str) -> Clinic:
         },
         key="demo-patient",
     )
-    owner = front_door.signed_in(OWNER)
+    owner = front_door.signed_in(OWNER, PASSWORD)
     for email, name, role in ((DESK, "Dev at the desk", "staff"), (AUDITOR, "Ada Auditor", "auditor")):
         account = {"email": email, "password": PASSWORD, "display_name": name, "role": role}
         owner.post("/v1/accounts", account, key=f"demo-{role}")
@@ -81,22 +67,25 @@ def seed(url: str) -> Clinic:
         organization_id=organization["id"],
         location_id=location["id"],
         resource_ids=resources,
-        service_ids=_services(owner),
+        service_ids=_services(owner, _physiotherapists(owner, resources)),
         customer_ids={"Maria Patient": registered["subject_id"], **_customers(owner)},
         logins={"owner": OWNER, "staff": DESK, "auditor": AUDITOR, "customer": PATIENT},
     )
-    _first_appointments(owner.signed_in(DESK), clinic)
+    first_bookings(owner.signed_in(DESK, PASSWORD), clinic.service_ids, clinic.customer_ids)
     return clinic
 
 
-def _resources(owner: "_Client", location_id: str) -> dict[str, str]:
+def _resources(owner: Client, location_id: str) -> dict[str, str]:
     made = {}
     for name, kind, capacity in (
         ("Dr Ana Reis", "practitioner", 1),
         ("Dr Ben Cole", "practitioner", 1),
+        ("Pat Lane", "physiotherapist", 1),
+        ("Sam Hale", "physiotherapist", 1),
         ("Room 1", "room", 1),
         ("Room 2", "room", 1),
         ("Gym", "gym", 8),
+        ("Studio", "studio", 1),
     ):
         body = {
             "name": name,
@@ -110,7 +99,14 @@ def _resources(owner: "_Client", location_id: str) -> dict[str, str]:
     return made
 
 
-def _services(owner: "_Client") -> dict[str, str]:
+def _physiotherapists(owner: Client, resource_ids: Mapping[str, str]) -> str:
+    """The pool: whoever has less to do that day."""
+    members = [resource_ids[name] for name in ("Pat Lane", "Sam Hale")]
+    body = {"name": "Physiotherapists", "resource_ids": members, "strategy": "least_loaded"}
+    return str(owner.post("/v1/pools", body, key="demo-pool")["id"])
+
+
+def _services(owner: Client, pool_id: str) -> dict[str, str]:
     offers: list[dict[str, Any]] = [
         {
             "name": "Consultation",
@@ -120,11 +116,26 @@ def _services(owner: "_Client") -> dict[str, str]:
             "price": {"amount": 6_000, "currency": "GBP"},
         },
         {
-            "name": "Physiotherapy",
+            "name": "Course of physiotherapy",
             "duration_min": 45,
             "min_notice_min": 120,
             "cancellation_notice_min": 1_440,
-            "requirements": [{"kind": "gym"}],
+            "requirements": [{"pool_id": pool_id}, {"kind": "gym", "quantity": 2}],
+            "booking_limits": [{"per": "customer", "period": "week", "count": 2}],
+        },
+        {
+            "name": "Yoga class",
+            "duration_min": 60,
+            "slot_step_min": 60,
+            "seats": 3,
+            "requirements": [{"kind": "studio"}],
+        },
+        {
+            "name": "Second opinion",
+            "duration_min": 60,
+            "approval_required": True,
+            "remind_before_min": [1_440],
+            "requirements": [{"kind": "practitioner"}],
         },
     ]
     return {
@@ -132,29 +143,16 @@ def _services(owner: "_Client") -> dict[str, str]:
     }
 
 
-def _customers(owner: "_Client") -> dict[str, str]:
+def _customers(owner: Client) -> dict[str, str]:
     people = [
         {"display_name": "João Silva", "email": "joao@harbour.example", "phone": "+12025550145", "locale": "pt"},
         {"display_name": "Ivy Okafor", "email": "ivy@harbour.example"},
+        {"display_name": "Noor Haddad", "email": "noor@harbour.example"},
     ]
     return {
         person["display_name"]: owner.post("/v1/customers", person, key=f"demo-customer-{person['email']}")["id"]
         for person in people
     }
-
-
-def _first_appointments(desk: "_Client", clinic: Clinic) -> None:
-    """Two visits of the coming week, unless there were ever any."""
-    if desk.get("/v1/appointments", limit="1")["items"]:
-        return
-    service_id = clinic.service_ids["Consultation"]
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
-    window = {"start": tomorrow.isoformat(), "end": (tomorrow + timedelta(days=7)).isoformat()}
-    slots = desk.get(f"/v1/services/{service_id}/slots", **window)["slots"]
-    for customer, slot in zip(("Maria Patient", "João Silva"), (slots[0], slots[8]), strict=True):
-        body = {"service_id": service_id, "customer_id": clinic.customer_ids[customer], "start": slot["start"]}
-        desk.post("/v1/appointments", body, key=f"demo-visit-{customer}-{slot['start']}")
-    desk.get("/v1/appointments", limit="1")  # whoever is told that the clinic is ready finds it whole
 
 
 def banner(clinic: Clinic, *, outbox_url: str | None = None) -> Iterator[str]:
@@ -174,6 +172,7 @@ def banner(clinic: Clinic, *, outbox_url: str | None = None) -> Iterator[str]:
     yield ""
     yield from first_booking(clinic)
     yield ""
+    yield "A class is full and Ivy waits for it: cancel a seat of it, and she is offered it in the same moment."
     yield "Ctrl-C stops everything; the data stays."
 
 
@@ -204,46 +203,3 @@ def run(url: str, *, as_json: bool) -> int:
     else:
         sys.stdout.write("\n".join(banner(clinic)) + "\n")
     return 0
-
-
-class _Client:
-    """JSON over HTTP. A query carries the position of the last command, so it sees what was just done."""
-
-    def __init__(self, url: str, token: str | None = None, position: str = "0") -> None:
-        self._url, self._token, self._position = url, token, position
-
-    def signed_in(self, email: str) -> "_Client":
-        form = urllib.parse.urlencode({"grant_type": "password", "username": email, "password": PASSWORD})
-        content = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = self._call("POST", "/v1/auth/token", form.encode(), content)
-        return _Client(self._url, answer["access_token"], self._position)
-
-    def post(self, path: str, body: Mapping[str, Any], *, key: str) -> dict[str, Any]:
-        # Keys are ASCII; the names in ours are not.
-        headers = {"Content-Type": "application/json", "Idempotency-Key": urllib.parse.quote(key)}
-        return self._call("POST", path, json.dumps(body).encode(), headers)
-
-    def get(self, path: str, **query: str) -> dict[str, Any]:
-        path = f"{path}?{urllib.parse.urlencode(query)}" if query else path
-        for _ in range(CATCHES_UP_AFTER_CALLS):
-            try:
-                return self._call("GET", path, None, {"Journal-Position": self._position})
-            except NotYet:
-                time.sleep(RETRY_AFTER_S)  # a machine that is only just starting takes its time
-        raise Unanswered(f"GET {path}: the read models do not catch up")
-
-    def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> dict[str, Any]:
-        request = urllib.request.Request(self._url + path, data=body, headers=dict(headers), method=method)  # noqa: S310
-        if self._token:
-            request.add_header("Authorization", f"Bearer {self._token}")
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  the operator's own URL
-                self._position = answer.headers.get("Journal-Position", self._position)
-                found: dict[str, Any] = json.load(answer)
-                return found
-        except urllib.error.HTTPError as refused:
-            raise (NotYet if refused.code == 503 else Unanswered)(
-                f"{method} {path}: {refused.code} {refused.read().decode(errors='replace')}"
-            ) from None
-        except OSError as unreachable:
-            raise Unanswered(f"{method} {path}: {unreachable}") from None

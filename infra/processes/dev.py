@@ -47,7 +47,8 @@ def _start(supervisor: Supervisor, data_dir: Path, port: int) -> None:
 
 
 def _welcome(supervisor: Supervisor, stack: WholeStack) -> None:
-    from infra.demo import Unanswered, banner, seed
+    from infra.demo import banner, seed
+    from infra.demo_client import Unanswered
 
     try:
         clinic = seed(stack.url)
