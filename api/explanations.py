@@ -15,9 +15,12 @@ from api.values import Instant
 from application.explaining import Question, Told, explained
 from application.journal import Recorded
 from domain.allocation import Allocation
-from domain.explaining import Rule
+from domain.booking_page import VisitEntered
 from domain.refusals import Refusal
 from domain.resource_day import SlotClaimed
+from domain.rules import Rule
+from domain.service import SEATS_MAX
+from domain.session import SeatsTaken
 
 router = APIRouter(prefix="/v1/services", tags=["services"])
 
@@ -32,7 +35,10 @@ class RefusalShape(BaseModel):
 
 
 class FactBehindShape(BaseModel):
-    """Where in the journal; of a claim also whose and when, buffers included, for those who may read appointments."""
+    """Where in the journal; of a claim also whose and when, buffers included, for those who may read appointments.
+
+    The claim of a session bears the session's id; its visits are behind the rule ``seats``.
+    """
 
     position: int
     topic: str
@@ -119,9 +125,10 @@ async def explain_slot(
     start: Annotated[Instant, Query(description="When the visit would start.")],
     as_of: Annotated[Instant | None, Query(description="As a booking would have been answered then.")] = None,
     resource_id: Annotated[UUID | None, Query(description="As for a booking that asks for this resource.")] = None,
+    seats: Annotated[int, Query(ge=1, le=SEATS_MAX, description="As for a booking of so many seats.")] = 1,
 ) -> Response:
     """Every rule that allows or blocks a start, with the facts behind each: from the journal, so never behind it."""
-    question = Question(service_id=service_id, start=start, resource_id=resource_id, as_of=as_of)
+    question = Question(service_id=service_id, start=start, resource_id=resource_id, seats=seats, as_of=as_of)
     reasons = await explained(asked.ports.journal, asked.ports.clock, question, asked.actor)
     outcome = reasons.outcome
     taken = outcome.allotments if isinstance(outcome, Allocation) else ()
@@ -155,7 +162,14 @@ def _shown_rule(told: Told) -> dict[str, object]:
 def _shown_fact(one: Recorded) -> dict[str, object]:
     """Never who caused it: a claim's actor may be its customer."""
     place: dict[str, object] = {"position": one.position, "topic": one.fact.TOPIC, "at": one.provenance.at}
-    if isinstance(one.fact, SlotClaimed):
-        claim = one.fact.claim
-        place |= {"appointment_id": one.fact.appointment_id, "start": claim.start, "end": claim.end}
+    match one.fact:
+        case (
+            SlotClaimed(appointment_id=appointment_id, claim=taken)
+            | VisitEntered(appointment_id=appointment_id, visit=taken)
+        ):
+            place |= {"appointment_id": appointment_id, "start": taken.start, "end": taken.end}
+        case SeatsTaken(appointment_id=appointment_id):
+            place["appointment_id"] = appointment_id
+        case _:
+            pass
     return place

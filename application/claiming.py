@@ -6,12 +6,15 @@ from datetime import datetime
 from uuid import UUID
 
 from application.decision import View
-from domain.allocation import Allocation, allocate, assigned, pages_touched
+from domain.allocation import Allocation, Choice, allocate, assigned, in_turn, pages_touched
 from domain.appointment import Appointment
 from domain.fact import Fact
+from domain.interval import Interval
+from domain.location import Location
 from domain.organization import Directory, directory_id
 from domain.permissions import Actor
-from domain.refusals import Refusal
+from domain.pool import Pool, PoolTurns, Strategy, turns_id
+from domain.refusals import Refusal, ResourceNotSuitable
 from domain.resource import Resource
 from domain.resource_day import Claim, ResourceDay, claim, release
 from domain.rules import Rule
@@ -21,19 +24,43 @@ from domain.session import Session
 
 def suitable_resources(
     view: View, service: Service, actor: Actor, wanted_ids: Sequence[UUID], preferred: Collection[UUID] = ()
-) -> list[list[Resource]]:
+) -> list[Choice[Resource]]:
     """For each requirement the resources that could meet it: those asked for alone, those preferred first."""
-    candidates = [_candidates(view, requirement, actor) for requirement in service.terms.requirements]
-    suitable = assigned(service, candidates, wanted_ids, lambda resource: resource.id)
-    if preferred:
-        return [sorted(ones, key=lambda r: r.id not in preferred) for ones in suitable]
-    return suitable
+    requirements = service.terms.requirements
+    view.prepare(list(dict.fromkeys(one for need in requirements for one in _found_by(need, actor))))
+    listed = [_listed(view, requirement, actor) for requirement in requirements]
+    resource_ids = list(dict.fromkeys(one for choice in listed for one in choice.candidates))
+    known = {one.id: one for one in observed(view, resource_ids, actor)}
+    choices = [
+        replace(choice.among(known[one] for one in choice.candidates if one in known), preferred=frozenset(preferred))
+        for choice in listed
+    ]
+    return assigned(service, choices, wanted_ids, lambda resource: resource.id)
+
+
+def observed(view: View, resource_ids: Sequence[UUID], actor: Actor) -> list[Resource]:
+    """The resources with the holidays that their locations keep. No decision asks one without whether it is open."""
+    found = [
+        one for one in view.get_all(Resource, resource_ids) if one and one.organization_id == actor.organization_id
+    ]
+    places = list(dict.fromkeys(one.location_id for one in found if one.location_id is not None))
+    locations = dict(zip(places, view.get_all(Location, places), strict=True))
+    return [one.observing(locations.get(one.location_id) if one.location_id else None) for one in found]
+
+
+def session_resources(view: View, session: Session, wanted_ids: Sequence[UUID], actor: Actor) -> list[Resource]:
+    """What a session has taken. Raises ``ResourceNotSuitable`` for a resource asked for that is not among it."""
+    allotted = [allotment.resource_id for allotment in session.allotments]
+    for wanted in wanted_ids:
+        if wanted not in allotted:
+            raise ResourceNotSuitable(wanted, session.service_id)
+    return observed(view, allotted, actor)
 
 
 def allocate_from(
     view: View,
     service: Service,
-    candidates: list[list[Resource]],
+    choices: Sequence[Choice[Resource]],
     *,
     appointment_id: UUID,
     start: datetime,
@@ -42,26 +69,44 @@ def allocate_from(
     waived: frozenset[Rule] = frozenset(),
 ) -> Allocation:
     """Load the candidates' diary pages, then let the domain choose. ``waived`` rules are broken only if need be."""
-    wanted = service.claim(start)
-    view.prepare([stream_id for ones in candidates for r in ones for stream_id, _, _ in pages_touched(r, wanted)])
+    view.prepare(diary_pages(choices, service.claim(start)))
     pages = _Pages(view)
     try:
-        return allocate(service, candidates, pages, appointment_id=appointment_id, start=start, until=until, now=now)
+        return allocate(service, choices, pages, appointment_id=appointment_id, start=start, until=until, now=now)
     except Refusal:
         if not waived:
             raise
     return allocate(
-        service, candidates, pages, appointment_id=appointment_id, start=start, until=until, now=now, waived=waived
+        service, choices, pages, appointment_id=appointment_id, start=start, until=until, now=now, waived=waived
     )
 
 
-def _candidates(view: View, requirement: Requirement, actor: Actor) -> list[Resource]:
+def diary_pages(choices: Sequence[Choice[Resource]], wanted: Interval) -> list[UUID]:
+    """The stream ids of the pages that a decision may look at."""
+    resources = {one.id: one for choice in choices for one in choice.candidates}
+    return [stream_id for one in resources.values() for stream_id, _, _ in pages_touched(one, wanted)]
+
+
+def _found_by(requirement: Requirement, actor: Actor) -> list[UUID]:
+    """The streams that say who suits a requirement."""
+    if requirement.pool_id is not None:
+        return [requirement.pool_id, turns_id(requirement.pool_id)]
+    return [requirement.resource_id or directory_id(actor.organization_id)]
+
+
+def _listed(view: View, requirement: Requirement, actor: Actor) -> Choice[UUID]:
     if requirement.resource_id is not None:
-        return [view.require(Resource, requirement.resource_id, actor)]
-    assert requirement.kind is not None
-    directory = view.get(Directory, directory_id(actor.organization_id))
-    resource_ids = directory.of_kind(requirement.kind) if directory else ()
-    return [resource for resource in view.get_all(Resource, resource_ids) if resource is not None]
+        return Choice((view.require(Resource, requirement.resource_id, actor).id,))
+    if requirement.kind is not None:
+        directory = view.get(Directory, directory_id(actor.organization_id))
+        return Choice(directory.of_kind(requirement.kind) if directory else ())
+    assert requirement.pool_id is not None
+    pool = view.require(Pool, requirement.pool_id, actor)
+    listed = pool.resource_ids
+    if pool.strategy is Strategy.ROUND_ROBIN:
+        turns = view.get(PoolTurns, turns_id(pool.id))
+        listed = in_turn(listed, turns.last if turns else None)
+    return Choice(listed, pool.strategy, pool.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from application.clock import Clock
 from application.masks import Masks
-from domain.allocation import assigned
-from domain.availability import BLOCK_MIN, Candidate, offered, window_of
+from domain.allocation import Choice, assigned
+from domain.availability import BLOCK_MIN, Candidate, looks_at_whole_dates, offered, window_of
 from domain.bit_planes import joined_up
 from domain.interval import Interval
 from domain.open_hours import OpenDays
@@ -23,8 +23,8 @@ ALTERNATIVES = 3
 ALTERNATIVES_LOOKED_FOR_WITHIN = (timedelta(days=1), timedelta(days=14))
 """First near, then far: where a slot was contested, many ask at once, and the next one is mostly near."""
 
-Candidates = Sequence[Sequence[OpenDays]]
-"""For each requirement of a service, in order, the resources that suit it, in the order in which they were added."""
+Choices = Sequence[Choice[OpenDays]]
+"""For each requirement of a service, in order, who suits it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Offer:
     """A service and who can give it, as of ``position``."""
 
     service: Service
-    candidates: Candidates
+    choices: Choices
     position: int
 
 
@@ -94,8 +94,8 @@ async def find_slots(
         raise InvalidValue("end", f"at most {WINDOW_MAX.days} days after start")
     offer = await _offer(sources, organization_id, service_id)
     wanted = (resource_id,) if resource_id else ()
-    candidates = assigned(offer.service, offer.candidates, wanted, _id_of)
-    slots = await _free(sources, offer.service, candidates, start, end, limit or SLOTS_MAX)
+    choices = assigned(offer.service, offer.choices, wanted, _id_of)
+    slots = await _free(sources, offer.service, choices, start, end, limit or SLOTS_MAX)
     return Found(slots, offer.position)
 
 
@@ -120,12 +120,12 @@ async def alternatives(
     # Of what was too soon, or long past, the fortnight is counted from the earliest start that there is.
     after = max(refused + timedelta.resolution, now + timedelta(minutes=service.terms.min_notice_min))
     found: list[Slot] = []
-    for candidates in (_wished_for(offer, resource_ids), _wished_for(offer, ())):
+    for choices in (_wished_for(offer, resource_ids), _wished_for(offer, ())):
         for within in ALTERNATIVES_LOOKED_FOR_WITHIN:
             known = {slot.start for slot in found}
             wanted = ALTERNATIVES - len(found)
             if wanted:
-                free = await _free(sources, service, candidates, after, after + within, ALTERNATIVES + len(known))
+                free = await _free(sources, service, choices, after, after + within, ALTERNATIVES + len(known))
                 found += [slot for slot in free if slot.start not in known][:wanted]
     return found
 
@@ -136,15 +136,15 @@ async def time_zone_of(sources: Sources, organization_id: UUID, service_id: UUID
     "UTC" for a service that has no resource yet.
     """
     offer = await _offer(sources, organization_id, service_id)
-    return next((one.resource.time_zone for ones in offer.candidates for one in ones), "UTC")
+    return next((one.resource.time_zone for choice in offer.choices for one in choice.candidates), "UTC")
 
 
-def _wished_for(offer: Offer, wanted_ids: Sequence[UUID]) -> Candidates:
+def _wished_for(offer: Offer, wanted_ids: Sequence[UUID]) -> Choices:
     """Those who were asked for where they suit; else all."""
     try:
-        return assigned(offer.service, offer.candidates, wanted_ids, _id_of)
+        return assigned(offer.service, offer.choices, wanted_ids, _id_of)
     except ResourceNotSuitable:
-        return assigned(offer.service, offer.candidates, (), _id_of)
+        return assigned(offer.service, offer.choices, (), _id_of)
 
 
 def _id_of(one: OpenDays) -> UUID:
@@ -159,18 +159,18 @@ async def _offer(sources: Sources, organization_id: UUID, service_id: UUID) -> O
 
 
 async def _free(
-    sources: Sources, service: Service, candidates: Candidates, start: datetime, end: datetime, limit: int
+    sources: Sources, service: Service, choices: Choices, start: datetime, end: datetime, limit: int
 ) -> list[Slot]:
     """The first ``limit`` slots that start in [start, end)."""
     now = sources.clock.now()
     starts = _bookable(service, start, end, now)
     if starts is None:
         return []
-    window = window_of(service, starts)
-    days = {one.resource.id: one for ones in candidates for one in ones}
+    window = window_of(service, starts, whole_dates=looks_at_whole_dates(choices))
+    days = {one.resource.id: one for choice in choices for one in choice.candidates}
     planes = await sources.masks.read(list(days), window.first_block, window.last_block)
     by_id = {key: Candidate(open_days, joined_up(planes[key], BLOCK_MIN)) for key, open_days in days.items()}
-    suitable = [[by_id[one.resource.id] for one in ones] for ones in candidates]
+    suitable = [choice.among([by_id[one.resource.id] for one in choice.candidates]) for choice in choices]
     found = offered(service, suitable, window, starts, now=now)
     visits = ((service.visit(start), resource_ids) for start, resource_ids in found.visits(limit))
     return [Slot(visit.start, visit.end, resource_ids) for visit, resource_ids in visits]

@@ -1,29 +1,35 @@
-"""Which resources a visit takes: for each requirement the first that is open and free."""
+"""Which resources a visit takes: for each requirement the best that is open and free, as its pool's strategy has it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, assert_never
 from uuid import UUID
 
 from domain.appointment import Allotment
 from domain.interval import Interval
-from domain.pool import PoolTurnTaken
+from domain.matching import Matching
+from domain.pool import PoolTurnTaken, Strategy, turns_id
 from domain.refusals import (
+    ClosedForHoliday,
     NothingOffersThis,
+    OffGrid,
     OutsideWorkingHours,
     Refusal,
     ResourceClosed,
     ResourceNotSuitable,
+    ResourceRetired,
     SlotTaken,
 )
 from domain.resource import Resource
 from domain.resource_day import Claim, ResourceDay, SlotClaimed, claim, page_id
 from domain.rules import Rule, ensure_besides
-from domain.service import Requirement, Service
+from domain.service import Service
+from domain.strategies import load_min, stretch_min
 from domain.wall_clock import local_days
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Pages(Protocol):
@@ -32,8 +38,25 @@ class Pages(Protocol):
     def __getitem__(self, stream_id: UUID) -> ResourceDay | None: ...
 
 
-_HOPE = (SlotTaken, ResourceClosed, OutsideWorkingHours)
+_HOPE = (SlotTaken, ResourceClosed, ClosedForHoliday, OutsideWorkingHours, OffGrid, ResourceRetired)
 """Of several candidates' refusals the one that says most is answered: taken means that it was open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[T]):
+    """The ``candidates`` that suit a requirement, in the order of their listing, and how one of them is chosen.
+
+    Of a ROUND_ROBIN pool the list begins with whose turn it is. ``preferred`` are tried before the strategy is asked.
+    """
+
+    candidates: tuple[T, ...]
+    strategy: Strategy = Strategy.PRIORITY
+    pool_id: UUID | None = None
+    preferred: frozenset[UUID] = frozenset()
+
+    def among(self, candidates: Iterable[U]) -> "Choice[U]":
+        """The same choice among others."""
+        return Choice(tuple(candidates), self.strategy, self.pool_id, self.preferred)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +77,30 @@ def pages_touched(resource: Resource, wanted: Interval) -> list[tuple[UUID, date
     return [(page_id(resource.id, day), day, part) for day, part in local_days(wanted, resource.zone)]
 
 
+def in_turn(listed: Sequence[T], last: T | None) -> tuple[T, ...]:
+    """A round-robin pool's resources from the one after ``last`` on, which got the last turn."""
+    if last is None or last not in listed:
+        return tuple(listed)
+    first = listed.index(last) + 1
+    return (*listed[first:], *listed[:first])
+
+
 def assigned(
-    service: Service, candidates: Sequence[Sequence[T]], wanted_ids: Sequence[UUID], id_of: Callable[[T], UUID]
-) -> list[list[T]]:
+    service: Service, choices: Sequence[Choice[T]], wanted_ids: Sequence[UUID], id_of: Callable[[T], UUID]
+) -> list[Choice[T]]:
     """Who may serve which requirement. What is named, by a requirement or by the client, serves there and nowhere else.
 
-    ``candidates``: for each requirement, in order, all that suit it. A requirement for which the client names
-    nobody stays open to all others. Raises ``ResourceNotSuitable`` for a resource that is of no use.
+    ``choices``: for each requirement, in order, all that suit it. A requirement for which the client names nobody
+    stays open to all others. Raises ``ResourceNotSuitable`` for a resource that is of no use.
     """
     places: dict[UUID, int] = {}
     for place, requirement in enumerate(service.terms.requirements):
         if requirement.resource_id is not None:
             places[requirement.resource_id] = place
     suits = {
-        wanted: [place for place, ones in enumerate(candidates) if any(id_of(one) == wanted for one in ones)]
+        wanted: [
+            place for place, choice in enumerate(choices) if any(id_of(one) == wanted for one in choice.candidates)
+        ]
         for wanted in wanted_ids
     }
     # Who has the fewest places to choose from chooses first.
@@ -78,20 +111,25 @@ def assigned(
         if not free:
             raise ResourceNotSuitable(wanted, service.id)
         places[wanted] = free[0]
+    named = {place: resource_id for resource_id, place in places.items()}
     return [
-        [one for one in ones if places.get(id_of(one), place) == place and _nobody_else(places, place, id_of(one))]
-        for place, ones in enumerate(candidates)
+        replace(
+            choice,
+            candidates=tuple(
+                one
+                for one in choice.candidates
+                if (id_of(one) == named[place] if place in named else id_of(one) not in places)
+            ),
+            # It is nobody's turn where one is asked for by name.
+            preferred=choice.preferred | ({named[place]} if place in named else set()),
+        )
+        for place, choice in enumerate(choices)
     ]
-
-
-def _nobody_else(places: Mapping[UUID, int], place: int, resource_id: UUID) -> bool:
-    """Whether the place is not kept for another."""
-    return place not in places.values() or places.get(resource_id) == place
 
 
 def allocate(
     service: Service,
-    candidates: Sequence[Sequence[Resource]],
+    choices: Sequence[Choice[Resource]],
     pages: Pages,
     *,
     appointment_id: UUID,
@@ -100,34 +138,33 @@ def allocate(
     now: datetime,
     waived: frozenset[Rule] = frozenset(),
 ) -> Allocation:
-    """Claims for every requirement, or the refusal of the first requirement that nobody can meet.
+    """Claims for every requirement; a refusal only if there is no combination of resources that meets all.
 
-    ``candidates`` holds, for each requirement in order, the resources that suit it, best first. No
-    resource serves two requirements. ``waived`` rules are broken only where nobody can be had without.
+    ``choices``: for each requirement, in order, who suits it. Each takes its best candidate that is open, free and
+    serves none before it; where it finds none, those before it take others if that helps. ``waived`` rules do not
+    refuse.
     """
-    wanted = service.claim(start)
-    overridden: set[Rule] = set()
-    allotments: list[Allotment] = []
-    claims: list[tuple[UUID, SlotClaimed]] = []
-    for requirement, suitable in zip(service.terms.requirements, candidates, strict=True):
-        taken = {allotment.resource_id for allotment in allotments}
-        refusals: list[Refusal] = []
-        for resource in suitable:
-            if resource.id in taken:
-                continue
-            try:
-                broken = ensure_besides(waived, reasons_against(service, resource, start))
-                claimed = _claims(resource, requirement, pages, wanted, appointment_id, until, now)
-            except Refusal as refusal:
-                refusals.append(refusal)
-                continue
-            allotments.append(Allotment(resource.id, requirement.quantity))
-            claims.extend(claimed)
-            overridden |= broken
-            break
-        else:
-            raise _most_hopeful(refusals) or NothingOffersThis(service.id, requirement.kind)
-    return Allocation(tuple(allotments), tuple(claims), (), frozenset(overridden))
+    by_id = {one.id: one for choice in choices for one in choice.candidates}
+    asked = _Asked(service, choices, by_id, pages, appointment_id, start, until, now, waived)
+    matching = Matching(asked.in_order, asked.is_free)
+    for place, requirement in enumerate(service.terms.requirements):
+        competing = matching.meet(place)
+        if competing:
+            refusals = [
+                *asked.refusals(place),
+                *(r for other in sorted(competing - {place}) for r in asked.refusals(other)),
+            ]
+            raise most_hopeful(refusals) or NothingOffersThis(service.id, requirement.kind)
+    return asked.allocation(matching.candidates())
+
+
+def most_hopeful(refusals: Sequence[Refusal]) -> Refusal | None:
+    """The one to answer with."""
+    for kind in _HOPE:
+        for refusal in refusals:
+            if isinstance(refusal, kind):
+                return refusal
+    return refusals[0] if refusals else None
 
 
 def reasons_against(service: Service, resource: Resource, start: datetime) -> Iterator[Refusal]:
@@ -139,26 +176,101 @@ def reasons_against(service: Service, resource: Resource, start: datetime) -> It
     yield from resource.reasons_against(service.claim(start))
 
 
-def _claims(
-    resource: Resource,
-    requirement: Requirement,
-    pages: Pages,
-    wanted: Interval,
-    appointment_id: UUID,
-    until: datetime | None,
-    now: datetime,
-) -> list[tuple[UUID, SlotClaimed]]:
-    claimed = []
-    for stream_id, day, part in pages_touched(resource, wanted):
-        page = pages[stream_id] or ResourceDay(resource_id=resource.id, day=day)
-        ask = Claim(appointment_id, part, requirement.quantity, until)
-        claimed.append((stream_id, claim(page, ask, capacity=resource.capacity, now=now)))
-    return claimed
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """What a resource would be claimed for, and the waived rules that this breaks."""
+
+    claims: tuple[tuple[UUID, SlotClaimed], ...]
+    broken: frozenset[Rule]
 
 
-def _most_hopeful(refusals: Sequence[Refusal]) -> Refusal | None:
-    for kind in _HOPE:
-        for refusal in refusals:
-            if isinstance(refusal, kind):
-                return refusal
-    return refusals[0] if refusals else None
+@dataclass(slots=True)
+class _Asked:
+    """One visit put to its candidates, each asked once, and only those whose answer matters."""
+
+    service: Service
+    choices: Sequence[Choice[Resource]]
+    resources: Mapping[UUID, Resource]
+    pages: Pages
+    appointment_id: UUID
+    start: datetime
+    until: datetime | None
+    now: datetime
+    waived: frozenset[Rule]
+    answers: dict[tuple[int, UUID], _Claimed | Refusal] = field(default_factory=dict)
+    orders: dict[int, list[UUID]] = field(default_factory=dict)
+
+    def in_order(self, place: int) -> Iterator[UUID]:
+        choice = self.choices[place]
+        yield from (one.id for one in choice.candidates if one.id in choice.preferred)
+        if place not in self.orders:
+            others = [one for one in choice.candidates if one.id not in choice.preferred]
+            self.orders[place] = [one.id for one in self._ranked(place, others)]
+        yield from self.orders[place]
+
+    def _ranked(self, place: int, others: list[Resource]) -> list[Resource]:
+        match self.choices[place].strategy:
+            case Strategy.PRIORITY | Strategy.ROUND_ROBIN:
+                return others
+            case Strategy.LEAST_LOADED:
+                return sorted(
+                    others, key=lambda one: load_min(self._pages_of(one), now=self.now, besides=self.appointment_id)
+                )
+            case Strategy.BEST_FIT:
+                free = [one for one in others if self.is_free(place, one.id)]
+                return sorted(free, key=lambda one: self._stretch_min(place, one))
+            case unknown:
+                assert_never(unknown)
+
+    def _stretch_min(self, place: int, resource: Resource) -> int:
+        wanted, quantity = self.service.claim(self.start), self.service.terms.requirements[place].quantity
+        pages = self._pages_of(resource)
+        return stretch_min(resource, pages, wanted, quantity, now=self.now, besides=self.appointment_id)
+
+    def is_free(self, place: int, resource_id: UUID) -> bool:
+        if (place, resource_id) not in self.answers:
+            try:
+                self.answers[place, resource_id] = self._claimed(place, self.resources[resource_id])
+            except Refusal as refusal:
+                self.answers[place, resource_id] = refusal
+        return isinstance(self.answers[place, resource_id], _Claimed)
+
+    def _claimed(self, place: int, resource: Resource) -> _Claimed:
+        broken = ensure_besides(self.waived, reasons_against(self.service, resource, self.start))
+        quantity = self.service.terms.requirements[place].quantity
+        claims = []
+        for page, (stream_id, _, part) in zip(self._pages_of(resource), self._touched(resource), strict=True):
+            ask = Claim(self.appointment_id, part, quantity, self.until)
+            claims.append((stream_id, claim(page, ask, capacity=resource.capacity, now=self.now)))
+        return _Claimed(tuple(claims), broken)
+
+    def _touched(self, resource: Resource) -> list[tuple[UUID, date, Interval]]:
+        return pages_touched(resource, self.service.claim(self.start))
+
+    def _pages_of(self, resource: Resource) -> list[ResourceDay]:
+        return [
+            self.pages[stream_id] or ResourceDay(resource_id=resource.id, day=day)
+            for stream_id, day, _ in self._touched(resource)
+        ]
+
+    def refusals(self, place: int) -> list[Refusal]:
+        """What the candidates of a requirement said, in the order of their listing."""
+        answers = [self.answers.get((place, one.id)) for one in self.choices[place].candidates]
+        return [answer for answer in answers if isinstance(answer, Refusal)]
+
+    def allocation(self, resource_ids: Sequence[UUID]) -> Allocation:
+        requirements = self.service.terms.requirements
+        chosen = [self.answers[place, resource_id] for place, resource_id in enumerate(resource_ids)]
+        claimed = [answer for answer in chosen if isinstance(answer, _Claimed)]
+        return Allocation(
+            tuple(Allotment(one, need.quantity) for one, need in zip(resource_ids, requirements, strict=True)),
+            tuple(claim for answer in claimed for claim in answer.claims),
+            tuple(self._turns(resource_ids)),
+            frozenset(rule for answer in claimed for rule in answer.broken),
+        )
+
+    def _turns(self, resource_ids: Sequence[UUID]) -> Iterator[tuple[UUID, PoolTurnTaken]]:
+        for choice, resource_id in zip(self.choices, resource_ids, strict=True):
+            by_turn = choice.strategy is Strategy.ROUND_ROBIN and resource_id not in choice.preferred
+            if by_turn and choice.pool_id is not None:
+                yield turns_id(choice.pool_id), PoolTurnTaken(pool_id=choice.pool_id, resource_id=resource_id)

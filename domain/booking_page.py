@@ -4,7 +4,7 @@ A booking page lists the visits of one holder in one month of the organization's
 service while its terms limit how often it is given. It is to them what a diary page is to a resource.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -103,15 +103,15 @@ def period_of(period: Period, start: datetime, zone: ZoneInfo) -> tuple[date, da
             assert_never(period)
 
 
-def reached(
-    limit: BookingLimit, pages: list[BookingPage], wanted: Visit, zone: ZoneInfo, *, now: datetime
-) -> date | None:
-    """The first day of the period of ``wanted`` if the limit is reached in it, else None.
+def counted(
+    limit: BookingLimit, pages: Sequence[BookingPage], wanted: Visit, zone: ZoneInfo, *, now: datetime
+) -> frozenset[UUID]:
+    """The appointments that the limit counts in the period of ``wanted``: others of the same service.
 
-    ``pages`` are the holder's, of all months that the period touches. Counted are visits of the same service.
+    ``pages`` are the holder's, of all months that the period touches.
     """
     first, last = period_of(limit.period, wanted.interval.start, zone)
-    counted = {
+    return frozenset(
         visit.appointment_id
         for page in pages
         for visit in page.visits
@@ -119,8 +119,16 @@ def reached(
         and visit.appointment_id != wanted.appointment_id
         and visit.counts_at(now)
         and first <= visit.interval.start.astimezone(zone).date() <= last
-    }
-    return first if len(counted) >= limit.count else None
+    )
+
+
+def reached(
+    limit: BookingLimit, pages: Sequence[BookingPage], wanted: Visit, zone: ZoneInfo, *, now: datetime
+) -> date | None:
+    """The first day of the period of ``wanted`` if the limit is reached in it, else None."""
+    if len(counted(limit, pages, wanted, zone, now=now)) < limit.count:
+        return None
+    return period_of(limit.period, wanted.interval.start, zone)[0]
 
 
 def evolve(state: BookingPage | None, happened: BookingPageFact) -> BookingPage:

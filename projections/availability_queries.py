@@ -9,6 +9,7 @@ from psycopg_pool import AsyncConnectionPool
 from application.feed import partition_of
 from application.masks import Block, BlockKey
 from application.slots import Offer
+from domain.allocation import Choice
 from domain.open_hours import OpenDays
 from projections.availability_rows import RESOURCE_STATE, SERVICE_STATE
 
@@ -53,15 +54,17 @@ class AvailabilityQueries:
             ids, kinds, positions = ids or (), kinds or (), positions or ()
             days = await self._open_days(connection, dict(zip(ids, positions, strict=True)))
         service = SERVICE_STATE.decode(state)
-        candidates = [
-            [
-                days[resource_id]
-                for resource_id, kind in zip(ids, kinds, strict=True)
-                if requirement.kind == kind or requirement.resource_id == resource_id
-            ]
+        choices = [
+            Choice(
+                tuple(
+                    days[resource_id]
+                    for resource_id, kind in zip(ids, kinds, strict=True)
+                    if requirement.kind == kind or requirement.resource_id == resource_id
+                )
+            )
             for requirement in service.terms.requirements
         ]
-        return Offer(service, candidates, position or 0)
+        return Offer(service, choices, position or 0)
 
     async def versions(self, resource_ids: Sequence[UUID], first: int, last: int) -> Mapping[BlockKey, int]:
         async with self._pool.connection() as connection:

@@ -6,8 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from domain.allocation import allocate, pages_touched
-from domain.availability import BLOCK_MIN, Candidate, blocks_of, minutes_in_block, offered, window_of
+from domain.allocation import Choice, allocate, pages_touched
+from domain.availability import (
+    BLOCK_MIN,
+    Candidate,
+    blocks_of,
+    looks_at_whole_dates,
+    minutes_in_block,
+    offered,
+    window_of,
+)
 from domain.bit_planes import Planes, add, joined_up, packed
 from domain.interval import Interval
 from domain.open_hours import OpenDays
@@ -29,6 +37,7 @@ class Clinic:
 
     service: Service
     resources: list[Resource]
+    pools: dict[UUID | None, Choice[Resource]] = field(default_factory=dict)
     pages: defaultdict[UUID, ResourceDay | None] = field(default_factory=lambda: defaultdict(lambda: None))
     used: defaultdict[tuple[UUID, int], Planes] = field(default_factory=lambda: defaultdict(tuple))
 
@@ -43,21 +52,28 @@ class Clinic:
                 key = resource.id, block
                 self.used[key] = add(self.used[key], minutes_in_block(block, part), quantity)
 
-    def candidates(self) -> list[list[Resource]]:
-        return [
-            [r for r in self.resources if r.id == requirement.resource_id or r.kind == requirement.kind]
-            for requirement in self.service.terms.requirements
-        ]
+    def choices(self) -> list[Choice[Resource]]:
+        return [self.pools.get(requirement.pool_id) or self._listed(requirement) for requirement in self.needs]
+
+    def _listed(self, requirement: Requirement) -> Choice[Resource]:
+        return Choice(tuple(r for r in self.resources if r.id == requirement.resource_id or r.kind == requirement.kind))
+
+    @property
+    def needs(self) -> tuple[Requirement, ...]:
+        return self.service.terms.requirements
 
     def offered(self, starts: Interval, now: datetime) -> Visits:
-        window = window_of(self.service, starts)
+        window = window_of(self.service, starts, whole_dates=looks_at_whole_dates(self.choices()))
         blocks = range(window.first_block, window.last_block + 1)
         known = {
             r.id: Candidate(OpenDays(r), joined_up([packed(self.used[r.id, b], BLOCK_MIN) for b in blocks], BLOCK_MIN))
             for r in self.resources
         }
-        candidates = [[known[r.id] for r in suitable] for suitable in self.candidates()]
-        return list(offered(self.service, candidates, window, starts, now=now).visits(100_000))
+        choices = [
+            Choice(tuple(known[one.id] for one in choice.candidates), choice.strategy, choice.pool_id)
+            for choice in self.choices()
+        ]
+        return list(offered(self.service, choices, window, starts, now=now).visits(100_000))
 
     def bookable(self, starts: Interval, now: datetime) -> Visits:
         """The naive answer: every minute put to the booking decision."""
@@ -68,7 +84,7 @@ class Clinic:
                 self.service.ensure_bookable_at(start, now=now)
                 found = allocate(
                     self.service,
-                    self.candidates(),
+                    self.choices(),
                     self.pages,
                     appointment_id=UUID(int=7),
                     start=start,

@@ -17,7 +17,6 @@ from application.resource_times import (
 from application.visits import Cancel, cancel
 from domain.account import Role
 from domain.allocation import Allocation
-from domain.explaining import Rule
 from domain.permissions import Actor
 from domain.refusals import (
     Forbidden,
@@ -32,6 +31,7 @@ from domain.refusals import (
     TooFarAhead,
     TooSoon,
 )
+from domain.rules import Rule
 from domain.service import Requirement
 from tests.dated_desk import DatedDesk
 from tests.desk import HOUR, MINUTE, MONDAY, NINE, OFFICE_HOURS
@@ -64,7 +64,9 @@ def test_a_free_start_is_allowed_by_every_rule_and_each_names_its_fact(desk: Dat
         (Rule.MAX_ADVANCE, ["service.offered.v1"]),
         (Rule.SUITABLE_RESOURCE, ["service.offered.v1"]),
         (Rule.SLOT_GRID, ["resource.added.v1", "service.offered.v1"]),
+        (Rule.RETIREMENT, ["resource.added.v1"]),
         (Rule.CLOSURES, ["resource.added.v1"]),
+        (Rule.HOLIDAYS, ["resource.added.v1"]),
         (Rule.WORKING_HOURS, ["resource.added.v1"]),
         (Rule.CAPACITY, ["resource.added.v1"]),
     ]

@@ -12,6 +12,7 @@ from application.masks import Block, BlockKey, Masks
 from application.resource_times import CloseResource, close_resource
 from application.slots import Found, Offer, Slot, Sources, alternatives, find_slots, time_zone_of
 from application.visits import Cancel, cancel
+from domain.allocation import Choice
 from domain.availability import BLOCK_MIN
 from domain.bit_planes import packed
 from domain.open_hours import OpenDays
@@ -40,13 +41,13 @@ class DeskSources:
         if not isinstance(service, Service) or service.organization_id != organization_id:
             return None
         directory = self.desk.streams[directory_id(organization_id)].state
-        candidates = []
+        choices = []
         for requirement in service.terms.requirements:
             listed = directory.listed if isinstance(directory, Directory) else ()
             ids = [r for r, kind in listed if r == requirement.resource_id or kind == requirement.kind]
             found = [self.desk.streams[resource_id].state for resource_id in ids]
-            candidates.append([OpenDays(state) for state in found if isinstance(state, Resource)])
-        return Offer(service, candidates, position=4711)
+            choices.append(Choice(tuple(OpenDays(state) for state in found if isinstance(state, Resource))))
+        return Offer(service, choices, position=4711)
 
     async def versions(self, resource_ids: Sequence[UUID], first: int, last: int) -> Mapping[BlockKey, int]:
         wanted = set(resource_ids)

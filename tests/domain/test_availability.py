@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.allocation import Choice
 from domain.availability import BLOCK_DAYS
 from domain.interval import Interval
 from domain.open_hours import OpenDays, day_number, grid_mask
+from domain.pool import Strategy
 from domain.resource import Closure, Override, Resource, Shift, Span
 from domain.service import Requirement
 from domain.wall_clock import A_DAY, MINUTE, WEEKDAYS, minute_of_day
@@ -40,6 +42,7 @@ spans = st.lists(st.integers(0, 1440), min_size=2, max_size=6, unique=True).map(
 hours = st.one_of(
     st.just((Span(0, 1440),)), st.just((Span(540, 1020),)), st.just((Span(0, 120), Span(1200, 1440))), spans
 )
+MOSTLY_OPEN = (Span(0, 1440), Span(0, 1440), Span(0, 1200), Span(420, 1440))
 lengths = st.sampled_from([1, 5, 10, 30, 45, 90, 400, 1500])
 
 
@@ -106,6 +109,51 @@ def test_what_is_offered_is_exactly_what_can_be_booked(drawn: tuple[Clinic, Inte
         starts.start.replace(second=0) + (MINUTE if starts.start.second else 0 * MINUTE), starts.end
     )
     assert clinic.offered(starts, now) == clinic.bookable(whole_minutes, now)
+
+
+@st.composite
+def pools_of(draw: st.DrawFn, ones: list[Resource], pool_id: UUID) -> Choice[Resource]:
+    several = draw(st.lists(st.sampled_from(ones), min_size=min(2, len(ones)), unique_by=lambda one: one.id))
+    return Choice(tuple(several), draw(st.sampled_from(Strategy)), pool_id)
+
+
+@st.composite
+def clinics_with_pools(draw: st.DrawFn) -> tuple[Clinic, Interval, datetime]:
+    """Pools that share resources, most of which are open, and some of which are taken."""
+    zone, day = draw(st.sampled_from(PLACES_AND_DAYS))
+    ones = [
+        a_resource(
+            number,
+            time_zone=draw(st.sampled_from([zone, zone, zone, "Asia/Kolkata"])),
+            capacity=draw(st.sampled_from([1, 1, 2, 3])),
+            shifts=tuple(Shift(weekday, draw(st.sampled_from(MOSTLY_OPEN))) for weekday in WEEKDAYS),
+        )
+        for number in range(draw(st.integers(2, 5)))
+    ]
+    pools: dict[UUID | None, Choice[Resource]] = {
+        UUID(int=n): draw(pools_of(ones, UUID(int=n))) for n in range(draw(st.integers(1, 3)))
+    }
+    service = a_service(
+        *(Requirement(pool_id=pool_id) for pool_id in pools),
+        duration_min=draw(st.sampled_from([10, 45, 90, 300, 1500])),
+        buffer_before_min=draw(st.sampled_from([0, 0, 20])),
+        slot_step_min=draw(st.sampled_from([5, 15, 50])),
+    )
+    clinic = Clinic(service, ones, pools)
+    midnight = datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+    claims = st.tuples(st.sampled_from(ones), st.integers(-1500, 2500), st.sampled_from([15, 60, 300, 900]))
+    for resource, at, length in draw(st.lists(claims, min_size=1, max_size=12)):
+        begins = midnight + at * MINUTE
+        clinic.claim(resource, Interval(begins, begins + length * MINUTE))
+    first = midnight + draw(st.integers(-300, 600)) * MINUTE
+    return clinic, Interval(first, first + 1500 * MINUTE), first
+
+
+@settings(max_examples=100, deadline=None)
+@given(clinics_with_pools())
+def test_of_a_pool_the_one_is_named_that_a_booking_would_choose(drawn: tuple[Clinic, Interval, datetime]) -> None:
+    clinic, starts, now = drawn
+    assert clinic.offered(starts, now) == clinic.bookable(starts, now)
 
 
 # ── Sentences ────────────────────────────────────────────────────────────────────────────────────────────────────────
