@@ -1,7 +1,8 @@
 """Messages from the Jinja2 templates of ``application/message_templates``, in a sandbox, by locale.
 
 A template file holds one occasion in one language, as blocks: ``subject``, ``text`` and ``html`` of the e-mail,
-``sms``, ``push_title``, ``push_text``. Names come from users, so HTML is escaped and one-line texts stay one line.
+``sms``, ``push_title``, ``push_text``; ``words.jinja`` holds what all of them say in the same words. Names come from
+users, so HTML is escaped and one-line texts stay one line.
 """
 
 from datetime import datetime
@@ -19,6 +20,8 @@ DIRECTORY = Path(application.__file__).parent / "message_templates"
 FALLBACK = "en"
 NAME_IN_SMS_MAX = 40
 """Characters: three names and the rest fit into a few SMS segments."""
+STARTS_LISTED_MAX = 6
+"""Of a series; how many more there are is told as a number."""
 
 
 class JinjaRenderer:
@@ -71,7 +74,8 @@ def _block(environment: Environment, name: str, block: str, words: dict[str, obj
 
 def _words(about: Occasion, locale: Locale) -> dict[str, object]:
     """The templates' variables: all of them, for every occasion."""
-    starts, was = about.starts_at, about.previously_at
+    first, was, until = about.starts[0], about.previously_at, about.until
+    zones = {get_timezone_name(start, width="long", locale=locale) for start in about.starts}
     return {
         "organization": about.organization_name,
         "service": about.service_name,
@@ -79,15 +83,27 @@ def _words(about: Occasion, locale: Locale) -> dict[str, object]:
         "with": ", ".join(about.with_names),
         "location": about.location_name,
         "place": ", ".join(part for part in (about.location_name, about.address) if part),
-        "day": format_date(starts.date(), "full", locale=locale),
-        "short_day": _short_day(starts, locale),
-        "time": _time(starts, locale),
+        "day": format_date(first.date(), "full", locale=locale),
+        "short_day": _short_day(first, locale),
+        "time": _time(first, locale),
         "end_time": _time(about.ends_at, locale),
-        "zone": get_timezone_name(starts, width="long", locale=locale),
-        "previously": was and f"{format_date(was.date(), 'full', locale=locale)}, {_time(was, locale)}",
+        # Of several dates some may lie in summer: then the zone is named without saying which time it keeps.
+        "zone": zones.pop() if len(zones) == 1 else get_timezone_name(first.tzinfo, width="long", locale=locale),
+        "previously": was and _day_and_time(was, locale),
         "short_previously": was and f"{_short_day(was, locale)}, {_time(was, locale)}",
+        "until": until and _day_and_time(until, locale),
+        "short_until": until and f"{_short_day(until, locale)}, {_time(until, locale)}",
+        "seats": about.seats if about.seats > 1 else None,
+        "requested": about.is_requested,
+        "count": len(about.starts),
+        "dates": [_day_and_time(start, locale) for start in about.starts[:STARTS_LISTED_MAX]],
+        "more": max(0, len(about.starts) - STARTS_LISTED_MAX),
         "reference": about.reference,
     }
+
+
+def _day_and_time(moment: datetime, locale: Locale) -> str:
+    return f"{format_date(moment.date(), 'full', locale=locale)}, {_time(moment, locale)}"
 
 
 def _short_day(moment: datetime, locale: Locale) -> str:

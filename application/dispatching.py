@@ -17,6 +17,16 @@ from application.clock import Clock
 from application.decision import State
 from application.journal import Recorded
 from application.ledger import Doubt, Ledger, Taking
+from application.news import (
+    News,
+    customer_of,
+    folded,
+    news_of,
+    occasion,
+    streams_behind,
+    template_of,
+    visits_told,
+)
 from application.notifying import (
     MESSAGE_AGE_MAX,
     Channel,
@@ -28,14 +38,9 @@ from application.notifying import (
     Template,
     address_of,
     deliveries_of,
-    folded,
-    moot,
-    occasion,
-    streams_behind,
 )
 from application.providers import Absent, Accepted, CannotTell, Message, Refused, Sender, Unclear
 from application.vault import Person
-from domain.appointment import Appointment
 from domain.resource import Resource
 
 FAN_OUT_NOTICES_MAX = 200
@@ -108,19 +113,17 @@ class Dispatcher:
         with self.ledger.fan_out(FAN_OUT_NOTICES_MAX) as taken:
             if not taken.notices:
                 return False
-            streams = self.streams.load([notice.appointment_id for notice in taken.notices])
-            now = self.clock.now()
-            customers: dict[Notice, UUID] = {}
+            streams = self.streams.load(_streams_of(taken.notices))
+            reasons: dict[Notice, tuple[Template, UUID]] = {}
             for notice in taken.notices:
-                stream = streams.get(notice.appointment_id, ())
-                visit = folded(stream)
-                if isinstance(visit, Appointment) and moot(notice, stream, now=now) is not Moot.NEVER_BOOKED:
-                    customers[notice] = visit.customer_id
-            people = self.contacts.people((notice.organization_id, one) for notice, one in customers.items())
+                template, customer_id = template_of(notice, streams), customer_of(notice, streams)
+                if template and customer_id:
+                    reasons[notice] = template, customer_id
+            people = self.contacts.people((notice.organization_id, one) for notice, (_, one) in reasons.items())
             deliveries = [
                 delivery
-                for notice, customer_id in customers.items()
-                for delivery in deliveries_of(notice, customer_id, people.get(customer_id))
+                for notice, (template, customer_id) in reasons.items()
+                for delivery in deliveries_of(notice, template, customer_id, people.get(customer_id))
             ]
             taken.spread(deliveries)
         self.tally.add("intent", len(deliveries))
@@ -155,35 +158,42 @@ class Dispatcher:
         return max(0, self.in_flight_max - len(self._in_flight))
 
     def _judge(self, taken: Taking) -> list[tuple[Delivery, Message]]:
-        streams = self.streams.load(list({d.notice.appointment_id for d in taken.deliveries}))
-        now = self.clock.now()
-        due: list[Delivery] = []
-        for delivery in taken.deliveries:
-            pointless = moot(delivery.notice, streams.get(delivery.notice.appointment_id, ()), now=now)
-            if pointless:
-                self._skip(taken, delivery, pointless)
-            elif delivery.channel not in self.senders:
-                self._skip(taken, delivery, "no_provider")
-            else:
-                due.append(delivery)
-        states = self._states_behind([streams[delivery.notice.appointment_id] for delivery in due])
-        people = self.contacts.people(_subjects(due, states))
+        due = self._newsworthy(taken)
+        states = self._states_behind([news for _, news in due])
+        people = self.contacts.people(_subjects([delivery for delivery, _ in due], states))
         ready: list[tuple[Delivery, Message]] = []
-        for delivery in due:
+        for delivery, news in due:
             person = people.get(delivery.recipient_id)
             to = person and address_of(person, delivery.channel)
             if not person or not to:
                 self._skip(taken, delivery, "unreachable")  # erased, or the address was removed
                 continue
             try:
-                about = occasion(delivery, streams[delivery.notice.appointment_id], states, people)
-                content = self.renderer.render(delivery.notice.template, delivery.channel, person.locale, about)
+                about = occasion(delivery, news, states, people)
+                content = self.renderer.render(delivery.template, delivery.channel, person.locale, about)
             except Exception as unwritable:  # noqa: BLE001  one that cannot be written must not hold up the others
                 self._skip(taken, delivery, f"unwritable_{type(unwritable).__name__}")
                 continue
             message = Message(delivery_id=delivery.id, to=to, content=content, reference=about.reference)
             ready.append((delivery, message))
         return ready
+
+    def _newsworthy(self, taken: Taking) -> list[tuple[Delivery, News]]:
+        """Those that still have something to say, and a provider to say it through."""
+        streams = dict(self.streams.load(_streams_of([delivery.notice for delivery in taken.deliveries])))
+        told = {visit for delivery in taken.deliveries for visit in visits_told(delivery.notice, streams)}
+        streams |= self.streams.load(list(told - streams.keys()))
+        now = self.clock.now()
+        due: list[tuple[Delivery, News]] = []
+        for delivery in taken.deliveries:
+            news = news_of(delivery, streams, now=now)
+            if isinstance(news, Moot):
+                self._skip(taken, delivery, news)
+            elif delivery.channel not in self.senders:
+                self._skip(taken, delivery, "no_provider")
+            else:
+                due.append((delivery, news))
+        return due
 
     def _skip(self, taken: Taking, delivery: Delivery, reason: str) -> None:
         taken.skip(delivery, reason)
@@ -193,10 +203,9 @@ class Dispatcher:
         self.tally.add(state)
         self.report(delivery, state, reason)
 
-    def _states_behind(self, streams: Sequence[Sequence[Recorded]]) -> dict[UUID, State | None]:
-        """The present states of what the visits name. A moved visit's older notice is moot, so no others are named."""
-        visits = [visit for visit in map(folded, streams) if isinstance(visit, Appointment)]
-        named = {stream_id for visit in visits for stream_id in streams_behind(visit)}
+    def _states_behind(self, news: Sequence[News]) -> dict[UUID, State | None]:
+        """The present states of what the messages name."""
+        named = {stream_id for one in news for stream_id in streams_behind(one)}
         states = {stream_id: folded(stream) for stream_id, stream in self.streams.load(list(named)).items()}
         places = {state.location_id for state in states.values() if isinstance(state, Resource) and state.location_id}
         if places:
@@ -261,6 +270,10 @@ class Dispatcher:
 def back_off(attempt: int) -> timedelta:
     """1, 2, 4 … seconds, at most ``BACK_OFF_MAX``."""
     return min(timedelta(seconds=2 ** min(attempt - 1, 20)), BACK_OFF_MAX)
+
+
+def _streams_of(notices: Sequence[Notice]) -> list[UUID]:
+    return list({stream_id for notice in notices for stream_id in (notice.stream_id, notice.about_id)})
 
 
 def _subjects(due: Sequence[Delivery], states: Mapping[UUID, State | None]) -> Iterable[tuple[UUID, UUID]]:

@@ -1,20 +1,21 @@
 """How timers that are due become commands: each fires until the journal has settled it, and takes effect once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
 
 from application.decision import UseCase
 from application.journal import JournalUnavailable
-from application.timekeeping import Timer, command_of
-from application.visits import lapse
+from application.timekeeping import Timer, TimerKind, command_of
 from application.writer import Answer, Busy, InFlight
+from domain.lifecycle import TENTATIVE
 from domain.permissions import Actor
-from domain.refusals import Refusal, TooEarly
+from domain.refusals import NotInThatState, Refusal, TooEarly
 
 TIMERS_TAKEN_MAX = 256
 """One batch of the writer."""
@@ -46,41 +47,86 @@ class Submit(Protocol):
     ) -> Answer: ...
 
 
+Procedure = Callable[[Timer], Awaitable[None]]
+"""What a timer does that is more than one command. It may run again after a crash, so what it submits has ids of the
+timer's; it raises what ``Submit`` raises; and it is short, for the timers of its batch are settled together."""
+NO_PROCEDURES: Mapping[TimerKind, Procedure] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """How many commands took effect, were refused because nothing was left to do, and must be tried again."""
+    """How many took effect, were refused because nothing was left to do, must be tried again, and failed."""
 
     settled: int = 0
     refused: int = 0
     put_off: int = 0
+    broken: int = 0
 
     @property
     def total(self) -> int:
-        return self.settled + self.refused + self.put_off
+        return self.settled + self.refused + self.put_off + self.broken
 
 
-async def fire(due: Due, submit: Submit, *, now: datetime | None = None, limit: int = TIMERS_TAKEN_MAX) -> Fired:
+def _unreported(_timer: Timer, _error: Exception) -> None: ...
+
+
+async def fire(
+    due: Due,
+    submit: Submit,
+    *,
+    procedures: Mapping[TimerKind, Procedure] = NO_PROCEDURES,
+    now: datetime | None = None,
+    limit: int = TIMERS_TAKEN_MAX,
+    report: Callable[[Timer, Exception], None] = _unreported,
+) -> Fired:
     """Fire what is due, all at once, so that it is decided and appended in one batch.
 
-    A process that dies in here leaves its timers to the next one, whose commands have the same ids.
+    A kind of timer with a procedure runs that; each other one is a command. ``report`` hears of what failed, which is
+    tried again like the rest. A process that dies in here leaves its timers to the next one, whose commands have the
+    same ids.
     """
     async with due.take(limit, now) as taken:
-        ends = await asyncio.gather(*(_end_of(timer, submit) for timer in taken.timers))
+        ends = await asyncio.gather(*(_end_of(timer, submit, procedures, report) for timer in taken.timers))
         by_end = {end: [t for t, its in zip(taken.timers, ends, strict=True) if its == end] for end in set(ends)}
-        later = by_end.get("put_off", [])
+        later = [*by_end.get("put_off", ()), *by_end.get("broken", ())]
         await taken.done([timer for timer in taken.timers if timer not in later])
         await taken.put_off(later)
     return Fired(**{end: len(timers) for end, timers in by_end.items()})
 
 
-async def _end_of(timer: Timer, submit: Submit) -> str:
-    command, actor, command_id = command_of(timer)
+async def _end_of(
+    timer: Timer,
+    submit: Submit,
+    procedures: Mapping[TimerKind, Procedure],
+    report: Callable[[Timer, Exception], None],
+) -> str:
     try:
-        await submit(lapse, command, actor=actor, command_id=command_id, fingerprint=timer.id.bytes)
+        await (procedures[timer.kind](timer) if timer.kind in procedures else _submitted(timer, submit))
     except TooEarly:
         return "put_off"  # this machine's clock is behind the one by which the timer is due
+    except NotInThatState as other:
+        return "put_off" if _may_come_to_it(timer, other) else "refused"
     except Refusal:
         return "refused"  # confirmed or cancelled meanwhile: nothing is left for the clock to do
     except (Busy, InFlight, JournalUnavailable):
         return "put_off"
+    except Exception as error:  # noqa: BLE001  told; one that cannot be fired must not hold up the others
+        report(timer, error)
+        return "broken"
     return "settled"
+
+
+async def _submitted(timer: Timer, submit: Submit) -> None:
+    caused = command_of(timer)
+    await submit(
+        caused.use_case,
+        caused.command,
+        actor=caused.actor,
+        command_id=caused.command_id,
+        fingerprint=timer.id.bytes,
+    )
+
+
+def _may_come_to_it(timer: Timer, refused: NotInThatState) -> bool:
+    """A hold may outlast the visit's start. Once it is confirmed, somebody should have come after all."""
+    return refused.status in TENTATIVE and timer.kind in {TimerKind.NO_SHOW, TimerKind.RELEASE}

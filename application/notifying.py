@@ -1,29 +1,28 @@
-"""What a fact gives reason to tell a customer, and whether there still is reason to. Pure: no clock, no provider."""
+"""Which facts give reason to write to a customer, and under which ids messages are known. Pure.
 
-from collections.abc import Mapping, Sequence
+What a message says, and whether there still is anything to say, is in ``application.news``.
+"""
+
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID, uuid5
-from zoneinfo import ZoneInfo
 
-from application.decision import State, evolved
 from application.journal import Recorded
 from application.vault import Person
 from domain.appointment import (
-    Appointment,
+    AppointmentApproved,
     AppointmentBooked,
     AppointmentCancelled,
     AppointmentConfirmed,
+    AppointmentHeld,
+    AppointmentHoldLapsed,
+    AppointmentRequested,
     AppointmentRescheduled,
-    Status,
 )
 from domain.fact import Fact
-from domain.interval import Interval
-from domain.location import Location
-from domain.organization import Organization
-from domain.resource import Resource
-from domain.service import Service
+from domain.reminder import ReminderDue
+from domain.series import SeriesBegun, SeriesCancelled, SeriesRescheduled
 
 MESSAGE_AGE_MAX = timedelta(hours=24)
 """Older news is not sent: a ledger that was lost or a feed that was replayed must not wake everyone up."""
@@ -33,6 +32,18 @@ class Template(StrEnum):
     CONFIRMATION = "confirmation"
     CHANGE = "change"
     CANCELLATION = "cancellation"
+    REMINDER = "reminder"
+    REQUEST = "request"
+    """It was asked for, and the house has to approve it."""
+    REQUEST_CANCELLED = "request_cancelled"
+    """By the house that declines it, or by whoever asked: the words are the same."""
+    REQUEST_LAPSED = "request_lapsed"
+    OFFER = "offer"
+    """To someone on the waitlist."""
+    OFFER_LAPSED = "offer_lapsed"
+    SERIES = "series"
+    SERIES_CHANGE = "series_change"
+    SERIES_CANCELLATION = "series_cancellation"
 
 
 class Channel(StrEnum):
@@ -44,30 +55,27 @@ class Channel(StrEnum):
 class Moot(StrEnum):
     """Why a message is not sent after all; the ledger's ``reason``."""
 
-    NEVER_BOOKED = "never_booked"
     CANCELLED_SINCE = "cancelled_since"
     MOVED_SINCE = "moved_since"
+    ANSWERED_SINCE = "answered_since"
+    DEADLINE_PASSED = "deadline_passed"
     VISIT_BEGAN = "visit_began"
     TOO_OLD = "too_old"
-
-
-TEMPLATES: Mapping[type[Fact], Template] = {
-    AppointmentBooked: Template.CONFIRMATION,
-    AppointmentConfirmed: Template.CONFIRMATION,
-    AppointmentRescheduled: Template.CHANGE,
-    AppointmentCancelled: Template.CANCELLATION,
-}
-"""A hold and its lapse are silent: whoever holds a slot sits in front of it."""
+    UNFOUNDED = "unfounded"
+    """The journal has no such fact: it was restored to an earlier state than the ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A reason to write to a customer: fact ``version`` of an appointment's stream, at ``position``."""
+    """A fact that may be a reason to write: ``version`` of stream ``stream_id``, at ``position``.
+
+    ``about_id`` is the appointment or the series that it tells of. A reminder's fact is on a stream of its own.
+    """
 
     position: int
-    template: Template
     organization_id: UUID
-    appointment_id: UUID
+    about_id: UUID
+    stream_id: UUID
     version: int
     at: datetime
 
@@ -78,6 +86,7 @@ class Delivery:
 
     id: UUID
     notice: Notice
+    template: Template
     channel: Channel
     recipient_id: UUID
     attempt: int = 0
@@ -85,13 +94,20 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """What a message may speak of. Instants are in the zone in which the visit takes place."""
+    """What a message may speak of. Instants are in the zone in which the visits take place.
+
+    ``starts`` are those of all visits that it is about, earliest first: of a series several. ``until`` is the deadline
+    of an offer. ``is_requested``: the house has not approved (all of) it yet.
+    """
 
     organization_name: str
     service_name: str
-    starts_at: datetime
+    starts: tuple[datetime, ...]
     ends_at: datetime
     previously_at: datetime | None
+    until: datetime | None
+    seats: int
+    is_requested: bool
     location_name: str | None
     address: str | None
     with_names: tuple[str, ...]
@@ -110,31 +126,60 @@ class Content:
 
 def notice_of(recorded: Recorded) -> Notice | None:
     """The notice that a fact gives rise to, None for most."""
-    template = TEMPLATES.get(type(recorded.fact))
-    if template is None:
+    about_id = _about(recorded.fact)
+    if about_id is None:
         return None
     return Notice(
         position=recorded.position,
-        template=template,
         organization_id=recorded.provenance.organization_id,
-        appointment_id=recorded.stream_id,
+        about_id=about_id,
+        stream_id=recorded.stream_id,
         version=recorded.version,
         at=recorded.provenance.at,
     )
 
 
-def deliveries_of(notice: Notice, customer_id: UUID, person: Person | None) -> list[Delivery]:
+def _about(fact: Fact) -> UUID | None:
+    """A series is told once, not visit by visit. A plain hold is silent: whoever holds a slot sits in front of it."""
+    match fact:
+        case AppointmentBooked(appointment_id=its_id) | AppointmentRequested(appointment_id=its_id):
+            return its_id if fact.occurrence is None else None
+        case AppointmentHeld(appointment_id=its_id):
+            return its_id if fact.entry_id is not None else None
+        case AppointmentRescheduled(appointment_id=its_id) | AppointmentCancelled(appointment_id=its_id):
+            return its_id if fact.series_id is None else None
+        case (
+            AppointmentConfirmed(appointment_id=its_id)
+            | AppointmentApproved(appointment_id=its_id)
+            | AppointmentHoldLapsed(appointment_id=its_id)
+            | ReminderDue(appointment_id=its_id)
+            | SeriesBegun(series_id=its_id)
+            | SeriesRescheduled(series_id=its_id)
+            | SeriesCancelled(series_id=its_id)
+        ):
+            return its_id
+        case _:
+            return None
+
+
+def deliveries_of(notice: Notice, template: Template, customer_id: UUID, person: Person | None) -> list[Delivery]:
     """One message for each way in which the customer can be reached."""
     return [
-        Delivery(id=delivery_id(notice, channel, customer_id), notice=notice, channel=channel, recipient_id=customer_id)
+        Delivery(
+            id=delivery_id(notice, template, channel, customer_id),
+            notice=notice,
+            template=template,
+            channel=channel,
+            recipient_id=customer_id,
+        )
         for channel in Channel
         if person is not None and address_of(person, channel)
     ]
 
 
-def delivery_id(notice: Notice, channel: Channel, recipient_id: UUID) -> UUID:
+def delivery_id(notice: Notice, template: Template, channel: Channel, recipient_id: UUID) -> UUID:
     """The id under which the ledger and the provider know a message: the same however often it is derived."""
-    return uuid5(notice.appointment_id, f"{notice.position}/{notice.template}/{channel}/{recipient_id}")
+    return uuid5(notice.about_id, f"{notice.position}/{template}/{channel}/{recipient_id}")
 
 
 def reference_of(message_id: UUID) -> str:
@@ -144,101 +189,3 @@ def reference_of(message_id: UUID) -> str:
 
 def address_of(person: Person, channel: Channel) -> str | None:
     return {Channel.EMAIL: person.email, Channel.SMS: person.phone, Channel.PUSH: person.push_token}[channel]
-
-
-def folded(stream: Sequence[Recorded], *, upto: int | None = None) -> State | None:
-    """The state of a stream, or what it was at version ``upto``."""
-    state: State | None = None
-    for recorded in stream:
-        if upto is not None and recorded.version > upto:
-            break
-        state = evolved(state, recorded.fact)
-    return state
-
-
-def moot(notice: Notice, stream: Sequence[Recorded], *, now: datetime) -> Moot | None:
-    """Why the notice has nothing to say any more, as the appointment's stream stands now; None: send it."""
-    before, then, today = (_visit(stream, upto) for upto in (notice.version - 1, notice.version, None))
-    silent_before = before is None or before.status is Status.HELD
-    if then is None or today is None or (notice.template is not Template.CONFIRMATION and silent_before):
-        return Moot.NEVER_BOOKED
-    if now - notice.at > MESSAGE_AGE_MAX:
-        return Moot.TOO_OLD
-    return None if notice.template is Template.CANCELLATION else _overtaken(then, today, now)
-
-
-def _overtaken(then: Appointment, today: Appointment, now: datetime) -> Moot | None:
-    if today.status is Status.CANCELLED:
-        return Moot.CANCELLED_SINCE
-    if (today.visit, today.allotments) != (then.visit, then.allotments):
-        return Moot.MOVED_SINCE  # the later notice tells where to
-    if today.status is not Status.BOOKED or now >= today.visit.start:
-        return Moot.VISIT_BEGAN
-    return None
-
-
-def streams_behind(visit: Appointment) -> tuple[UUID, ...]:
-    """The streams that a message about the visit quotes; the resources' locations come on top."""
-    return (visit.organization_id, visit.service_id, *(allotment.resource_id for allotment in visit.allotments))
-
-
-def occasion(
-    delivery: Delivery,
-    stream: Sequence[Recorded],
-    states: Mapping[UUID, State | None],
-    people: Mapping[UUID, Person],
-) -> Occasion:
-    """What to say, from the appointment's stream, the states of what it names, and the people it is about."""
-    notice = delivery.notice
-    visit = _visit(stream, notice.version)
-    before = _visit(stream, notice.version - 1)
-    assert visit
-    organization, service = states.get(visit.organization_id), states.get(visit.service_id)
-    resources = [states.get(allotment.resource_id) for allotment in visit.allotments]
-    location = _location(resources, states)
-    zone = _zone(organization, resources, location)
-    customer = people.get(delivery.recipient_id)
-    names = (people[a.resource_id].display_name for a in visit.allotments if a.resource_id in people)
-    return Occasion(
-        organization_name=organization.name if isinstance(organization, Organization) else "",
-        service_name=service.terms.name if isinstance(service, Service) else "",
-        starts_at=visit.visit.start.astimezone(zone),
-        ends_at=visit.visit.end.astimezone(zone),
-        previously_at=_moved_from(notice, before, visit.visit, zone),
-        location_name=location.name if location else None,
-        address=location.address if location else None,
-        with_names=tuple(name for name in names if name),
-        customer_name=customer.display_name if customer else None,
-        reference=reference_of(delivery.id),
-    )
-
-
-def _visit(stream: Sequence[Recorded], upto: int | None) -> Appointment | None:
-    state = folded(stream, upto=upto)
-    return state if isinstance(state, Appointment) else None
-
-
-def _location(resources: Sequence[State | None], states: Mapping[UUID, State | None]) -> Location | None:
-    for resource in resources:
-        if isinstance(resource, Resource) and resource.location_id:
-            location = states.get(resource.location_id)
-            if isinstance(location, Location):
-                return location
-    return None
-
-
-def _zone(organization: State | None, resources: Sequence[State | None], location: Location | None) -> ZoneInfo:
-    """The zone of the place where the visit is; else of what is claimed; else of the organization."""
-    if location:
-        return ZoneInfo(location.time_zone)
-    for candidate in (*resources, organization):
-        if isinstance(candidate, (Resource, Organization)):
-            return ZoneInfo(candidate.time_zone)
-    return ZoneInfo("UTC")
-
-
-def _moved_from(notice: Notice, before: Appointment | None, now: Interval, zone: ZoneInfo) -> datetime | None:
-    """The former start, if a change moved it; a change of resource alone keeps the time."""
-    if notice.template is not Template.CHANGE or before is None or before.visit.start == now.start:
-        return None
-    return before.visit.start.astimezone(zone)

@@ -32,14 +32,14 @@ class Deliveries:
         if not notices:
             return
         cursor.execute(
-            "INSERT INTO notice (position, template, organization_id, appointment_id, version, at)"
-            " SELECT * FROM unnest(%s::bigint[], %s::text[], %s::uuid[], %s::uuid[], %s::int[], %s::timestamptz[])"
+            "INSERT INTO notice (position, organization_id, about_id, stream_id, version, at)"
+            " SELECT * FROM unnest(%s::bigint[], %s::uuid[], %s::uuid[], %s::uuid[], %s::int[], %s::timestamptz[])"
             " ON CONFLICT DO NOTHING",
             (
                 [notice.position for notice in notices],
-                [str(notice.template) for notice in notices],
                 [notice.organization_id for notice in notices],
-                [notice.appointment_id for notice in notices],
+                [notice.about_id for notice in notices],
+                [notice.stream_id for notice in notices],
                 [notice.version for notice in notices],
                 [notice.at for notice in notices],
             ),
@@ -65,14 +65,14 @@ class Notification:
 
 
 async def notifications_of(
-    connection: AsyncConnection[Any], organization_id: UUID, appointment_id: UUID
+    connection: AsyncConnection[Any], organization_id: UUID, about_id: UUID
 ) -> list[Notification]:
-    """The messages about an appointment, oldest first; empty if there are none in this organization."""
+    """The messages about an appointment or a series, oldest first; empty if there are none in this organization."""
     async with connection.cursor(row_factory=class_row(Notification)) as cursor:
         await cursor.execute(
             "SELECT id, position, template, channel, recipient_id, state AS status, reason, provider_id,"
-            " changed_at AS at FROM deliveries.delivery WHERE organization_id = %s AND appointment_id = %s"
+            " changed_at AS at FROM deliveries.delivery WHERE organization_id = %s AND about_id = %s"
             " ORDER BY position, template, channel, recipient_id LIMIT %s",
-            (organization_id, appointment_id, NOTIFICATIONS_MAX),
+            (organization_id, about_id, NOTIFICATIONS_MAX),
         )
         return await cursor.fetchall()

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, dict_row
@@ -21,20 +20,17 @@ from application.notifying import Channel, Delivery, Notice, Template
 RECONCILE_AFTER = timedelta(minutes=2)
 """Far above a provider call's time-out: who was going to settle a delivery in doubt has had the time to."""
 
-_NOTICE = "position, template, organization_id, appointment_id, version, at"
-_DELIVERY = f"id, channel, recipient_id, attempts, {_NOTICE}"
+_NOTICE = "position, organization_id, about_id, stream_id, version, at"
+_DELIVERY = f"id, template, channel, recipient_id, attempts, {_NOTICE}"
 
 _TAKE_NOTICES = f"SELECT {_NOTICE} FROM deliveries.notice ORDER BY position LIMIT %s FOR UPDATE SKIP LOCKED"  # noqa: S608
 _SPREAD = f"""
-INSERT INTO deliveries.delivery (id, channel, recipient_id, {_NOTICE}, state)
-SELECT *, 'intent' FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::bigint[], %s::text[], %s::uuid[], %s::uuid[],
-    %s::int[], %s::timestamptz[])
+INSERT INTO deliveries.delivery (id, template, channel, recipient_id, {_NOTICE}, state)
+SELECT *, 'intent' FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::bigint[], %s::uuid[], %s::uuid[],
+    %s::uuid[], %s::int[], %s::timestamptz[])
 ON CONFLICT DO NOTHING
 """  # noqa: S608
-_DROP_NOTICES = (
-    "DELETE FROM deliveries.notice USING unnest(%s::bigint[], %s::text[]) AS gone (position, template)"
-    " WHERE notice.position = gone.position AND notice.template = gone.template"
-)
+_DROP_NOTICES = "DELETE FROM deliveries.notice WHERE position = ANY(%s)"
 _TAKE = f"""
 SELECT {_DELIVERY} FROM deliveries.delivery WHERE state = 'intent' AND due_at <= now()
 ORDER BY due_at, position LIMIT %s FOR UPDATE SKIP LOCKED
@@ -74,18 +70,18 @@ class TakenNotices:
             of = [delivery.notice for delivery in deliveries]
             columns: tuple[Sequence[object], ...] = (
                 [delivery.id for delivery in deliveries],
+                [str(delivery.template) for delivery in deliveries],
                 [str(delivery.channel) for delivery in deliveries],
                 [delivery.recipient_id for delivery in deliveries],
                 [notice.position for notice in of],
-                [str(notice.template) for notice in of],
                 [notice.organization_id for notice in of],
-                [notice.appointment_id for notice in of],
+                [notice.about_id for notice in of],
+                [notice.stream_id for notice in of],
                 [notice.version for notice in of],
                 [notice.at for notice in of],
             )
             self.cursor.execute(_SPREAD, columns)
-        positions = [notice.position for notice in self.notices]
-        self.cursor.execute(_DROP_NOTICES, (positions, [str(notice.template) for notice in self.notices]))
+        self.cursor.execute(_DROP_NOTICES, ([notice.position for notice in self.notices],))
 
 
 @dataclass(slots=True)
@@ -166,12 +162,11 @@ class PostgresLedger:
 
 
 def _notice(row: DictRow) -> Notice:
-    appointment_id: UUID = row["appointment_id"]
     return Notice(
         position=row["position"],
-        template=Template(row["template"]),
         organization_id=row["organization_id"],
-        appointment_id=appointment_id,
+        about_id=row["about_id"],
+        stream_id=row["stream_id"],
         version=row["version"],
         at=row["at"],
     )
@@ -181,6 +176,7 @@ def _delivery(row: DictRow) -> Delivery:
     return Delivery(
         id=row["id"],
         notice=_notice(row),
+        template=Template(row["template"]),
         channel=Channel(row["channel"]),
         recipient_id=row["recipient_id"],
         attempt=row["attempts"],

@@ -16,16 +16,18 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from application.journal import Recorded
-from application.timekeeping import Cleared, Timer, TimerKind, timer_change
+from application.timekeeping import Timer, TimerKind, net_change, timer_changes
 
 RETRY_FIRST = timedelta(milliseconds=250)
-RETRY_LONGEST = timedelta(minutes=1)
+RETRY_LONGEST = timedelta(seconds=2)
+"""What could not be done yet is tried again well within the five seconds by which a timer may be late."""
 
 _TAKE = """
-SELECT id, kind, organization_id, appointment_id, due_at, attempts FROM timers.timer
+SELECT id, kind, organization_id, about_id, due_at, attempts FROM timers.timer
 WHERE due_at <= coalesce(%s, clock_timestamp()) AND (retry_at IS NULL OR retry_at <= clock_timestamp())
-ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+ORDER BY due_at, kind DESC LIMIT %s FOR UPDATE SKIP LOCKED
 """
+"""Of two that are due at the same moment the release comes before the mark of a no-show, which would preclude it."""
 _NEXT = """
 SELECT extract(epoch FROM min(greatest(due_at, retry_at)) - clock_timestamp())::float8 FROM timers.timer
 """
@@ -40,26 +42,25 @@ class Timers:
     """A migration makes them: rows that have fired must not come back with a rebuild."""
 
     def project(self, batch: Sequence[Recorded], cursor: Cursor[Any]) -> None:
-        pending: dict[UUID, Timer | Cleared] = {}
-        for recorded in batch:
-            change = timer_change(recorded)
-            if change is not None:  # the last word on a timer counts
-                pending[change.timer_id if isinstance(change, Cleared) else change.id] = change
-        cleared = [change.timer_id for change in pending.values() if isinstance(change, Cleared)]
-        timers = [change for change in pending.values() if isinstance(change, Timer)]
-        if cleared:
-            cursor.execute("DELETE FROM timer WHERE id = ANY(%s)", (cleared,))
-        if timers:
+        net = net_change(change for recorded in batch for change in timer_changes(recorded))
+        if net.cleared:
+            about_ids, kinds = zip(*net.cleared, strict=True)
             cursor.execute(
-                "INSERT INTO timer (id, kind, organization_id, appointment_id, due_at)"
+                "DELETE FROM timer USING unnest(%s::uuid[], %s::text[]) AS gone (about_id, kind)"
+                " WHERE timer.about_id = gone.about_id AND timer.kind = gone.kind",
+                (list(about_ids), [str(kind) for kind in kinds]),
+            )
+        if net.set:
+            cursor.execute(
+                "INSERT INTO timer (id, kind, organization_id, about_id, due_at)"
                 " SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::timestamptz[])"
                 " ON CONFLICT DO NOTHING",
                 (
-                    [timer.id for timer in timers],
-                    [str(timer.kind) for timer in timers],
-                    [timer.organization_id for timer in timers],
-                    [timer.appointment_id for timer in timers],
-                    [timer.due_at for timer in timers],
+                    [timer.id for timer in net.set],
+                    [str(timer.kind) for timer in net.set],
+                    [timer.organization_id for timer in net.set],
+                    [timer.about_id for timer in net.set],
+                    [timer.due_at for timer in net.set],
                 ),
             )
 
@@ -118,6 +119,6 @@ def _timer(row: DictRow) -> Timer:
         id=row["id"],
         kind=TimerKind(row["kind"]),
         organization_id=row["organization_id"],
-        appointment_id=row["appointment_id"],
+        about_id=row["about_id"],
         due_at=row["due_at"],
     )

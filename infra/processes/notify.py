@@ -132,7 +132,7 @@ def _report(delivery: Delivery, state: str, reason: str) -> None:
     tell(
         f"message.{state}",
         delivery=str(delivery.id),
-        template=str(delivery.notice.template),
+        template=str(delivery.template),
         channel=str(delivery.channel),
         position=delivery.notice.position,
         **({"reason": reason} if reason else {}),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import threading
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from adapters.postgres_journal import PostgresJournal
 from application.firing import TIMERS_TAKEN_MAX, fire
+from application.timekeeping import Timer
 from application.writer import Writer
 from infra.composition import NotMigrated, clock_of, follower
 from infra.process import begun, cannot
@@ -74,7 +76,7 @@ async def _fire_until(stopping: asyncio.Event, due: DueTimers, writer: Writer, n
     while not stopping.is_set():
         try:
             moment: datetime | None = now() if now else None
-            fired = await fire(due, writer.submit, now=moment)
+            fired = await fire(due, writer.submit, now=moment, report=_report)
             wait_s = 0.0 if fired.total == TIMERS_TAKEN_MAX else await _until_next(due, replayed=bool(now))
             failures = 0
         except (psycopg.Error, PoolTimeout) as lost:
@@ -82,12 +84,16 @@ async def _fire_until(stopping: asyncio.Event, due: DueTimers, writer: Writer, n
             wait_s = retry_delay_s(failures)
             _log.warning("timers.unavailable", error=type(lost).__name__, retry_after_s=round(wait_s, 1))
         else:
-            for outcome, count in (("settled", fired.settled), ("refused", fired.refused), ("put_off", fired.put_off)):
+            for outcome, count in asdict(fired).items():
                 FIRED.labels(outcome).inc(count)
             if fired.total:
-                _log.info("timers.fired", settled=fired.settled, refused=fired.refused, put_off=fired.put_off)
+                _log.info("timers.fired", **asdict(fired))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), wait_s)
+
+
+def _report(timer: Timer, error: Exception) -> None:
+    _log.error("timer.failed", timer=str(timer.id), kind=str(timer.kind), error=repr(error), exc_info=error)
 
 
 async def _until_next(due: DueTimers, *, replayed: bool) -> float:

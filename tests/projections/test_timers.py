@@ -24,7 +24,7 @@ from tests.projections.front_desk import FrontDesk, fed, follower
 HOLD = 30 * MINUTE
 
 
-class Killed(Exception):  # noqa: N818
+class Killed(BaseException):
     """The process ends here."""
 
 
@@ -43,7 +43,7 @@ def holds(front: FrontDesk, count: int = 1) -> list[Appointment]:
 
 def timers(front: FrontDesk) -> list[tuple[UUID, datetime]]:
     with psycopg.connect(front.url) as connection:
-        return connection.execute("SELECT appointment_id, due_at FROM timers.timer ORDER BY due_at").fetchall()
+        return connection.execute("SELECT about_id, due_at FROM timers.timer ORDER BY due_at").fetchall()
 
 
 def lapsed(front: FrontDesk) -> int:
@@ -150,7 +150,7 @@ def test_what_ends_a_hold_clears_its_timer(front: FrontDesk) -> None:
     front.cancels(cancelled)
     front.follow(Timers())
 
-    assert [appointment_id for appointment_id, _ in timers(front)] == [open_still.id]
+    assert [about_id for about_id, _ in timers(front)] == [open_still.id]
 
 
 def test_facts_that_arrive_twice_or_rewound_set_each_timer_once_and_bring_none_back(front: FrontDesk) -> None:
@@ -165,7 +165,7 @@ def test_facts_that_arrive_twice_or_rewound_set_each_timer_once_and_bring_none_b
             outlet.deliver(arriving)
         outlet.close()  # killed
 
-    assert [appointment_id for appointment_id, _ in timers(front)] == [open_still.id]
+    assert [about_id for about_id, _ in timers(front)] == [open_still.id]
 
 
 def test_several_timekeepers_share_the_timers_and_each_hold_lapses_once(front: FrontDesk) -> None:
