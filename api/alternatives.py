@@ -1,8 +1,10 @@
 """A refused start is answered with the next free ones, as the diary that refused it shows them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from api.commanding import Call
 from api.notes import folded
@@ -10,23 +12,37 @@ from api.problems import RefusedWithAlternatives
 from application.journal import Recorded
 from application.slots import alternatives
 from domain.allocation import pages_touched
+from domain.booking_page import period_of
+from domain.organization import Organization
 from domain.refusals import (
+    BookingLimitReached,
+    ClosedForHoliday,
+    CustomerElsewhere,
     NothingOffersThis,
     OffGrid,
     OutsideWorkingHours,
     Refusal,
     ResourceClosed,
+    ResourceRetired,
+    SessionFull,
     SlotTaken,
     TooFarAhead,
     TooSoon,
 )
 from domain.resource import Resource
+from domain.service import Period
+from domain.wall_clock import MINUTES_PER_DAY, instant
 from projections.availability import Availability
 
 ANOTHER_START_MAY_DO = (
     SlotTaken,
     OutsideWorkingHours,
     ResourceClosed,
+    ClosedForHoliday,
+    ResourceRetired,
+    SessionFull,
+    CustomerElsewhere,
+    BookingLimitReached,
     NothingOffersThis,
     TooSoon,
     TooFarAhead,
@@ -45,25 +61,59 @@ async def with_alternatives(
         # What refused may be younger than the read model: a slot that overlaps it would be refused again.
         position = await _position_of(call, refusal)
         await ports.fence.reached(Availability.NAME, organization_id, position, timeout_s=WAIT_MAX_S)
-        found = await alternatives(ports.slots, organization_id, service_id, start, resource_ids=resource_ids)
+        after = await _looked_for_after(call, refusal, start)
+        found = await alternatives(ports.slots, organization_id, service_id, after, resource_ids=resource_ids)
     except ports.outages:
         found = ()  # the refusal stands, whether or not the read model can be asked for more
     return RefusedWithAlternatives(refusal, found)
 
 
+async def _looked_for_after(call: Call, refusal: Refusal, start: datetime) -> datetime:
+    """Slots know of resources: what is against the person, or the calendar, is passed over first."""
+    match refusal:
+        case CustomerElsewhere():
+            return refusal.elsewhere.end - datetime.resolution
+        case BookingLimitReached():
+            organization_id = call.actor.organization_id
+            organization = folded((await call.ports.journal.load([organization_id]))[organization_id])
+            assert isinstance(organization, Organization)
+            zone = ZoneInfo(organization.time_zone)
+            _, last = period_of(Period(refusal.period), start, zone)
+            return instant(last, MINUTES_PER_DAY, zone) - datetime.resolution
+        case _:
+            return start
+
+
 async def _position_of(call: Call, refusal: Refusal) -> int:
     """Where in the journal the reason to refuse was recorded; 0 if the reason is in no resource's diary."""
-    if not isinstance(refusal, SlotTaken | OutsideWorkingHours | ResourceClosed):
-        return 0
+    match refusal:
+        case SessionFull():
+            return _last(await call.ports.journal.load([refusal.session_id]))
+        case SlotTaken() | OutsideWorkingHours() | ResourceClosed() | ClosedForHoliday() | ResourceRetired():
+            return await _position_at_resource(call, refusal.resource_id, refusal)
+        case _:
+            return 0
+
+
+async def _position_at_resource(call: Call, resource_id: UUID, refusal: Refusal) -> int:
     journal = call.ports.journal
-    recorded = (await journal.load([refusal.resource_id]))[refusal.resource_id]
-    position = _last(recorded)
-    resource = folded(recorded)
-    if isinstance(refusal, SlotTaken) and isinstance(resource, Resource):
-        pages = await journal.load([stream_id for stream_id, _, _ in pages_touched(resource, refusal.wanted)])
-        position = max(position, *map(_last, pages.values()))
-    return position
+    streams: Mapping[UUID, Sequence[Recorded]] = await journal.load([resource_id])
+    position, resource = _last(streams), folded(streams[resource_id])
+    if not isinstance(resource, Resource):
+        return position
+    besides = list(_recorded_besides(resource, refusal))
+    return max(position, _last(await journal.load(besides))) if besides else position
 
 
-def _last(recorded: Sequence[Recorded]) -> int:
-    return recorded[-1].position if recorded else 0
+def _recorded_besides(resource: Resource, refusal: Refusal) -> Iterator[UUID]:
+    match refusal:
+        case SlotTaken():
+            yield from (stream_id for stream_id, _, _ in pages_touched(resource, refusal.wanted))
+        case ClosedForHoliday() if resource.location_id is not None:
+            yield resource.location_id
+        case _:
+            pass
+
+
+def _last(streams: Mapping[Any, Sequence[Recorded]]) -> int:
+    return max((recorded[-1].position for recorded in streams.values() if recorded), default=0)

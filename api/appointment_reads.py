@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.contract import query
-from api.notes import folded, notes_of
+from api.notes import Written, folded, written_with
 from api.reading import Asked, Cursor, Limit, Listed, Reading, json_of, moment, page, place_of, shown, whole
 from api.shapes import AppointmentShape, AppointmentWithNotesShape, VisitFactShape
 from api.values import DayOrInstant, Instant
@@ -39,6 +39,8 @@ async def list_appointments(
     asked: Asked,
     customer_id: UUID | None = None,
     resource_id: UUID | None = None,
+    series_id: UUID | None = None,
+    session_id: Annotated[UUID | None, Query(description="Those that have seats of this group appointment.")] = None,
     status: Status | None = None,
     start: Annotated[DayOrInstant | None, Query(description="Visits that start then or later.")] = None,
     end: Annotated[DayOrInstant | None, Query(description="Visits that start before.")] = None,
@@ -60,6 +62,8 @@ async def list_appointments(
         asked.actor.organization_id,
         customer_id=customer_id,
         resource_id=resource_id,
+        series_id=series_id,
+        session_id=session_id,
         status=status,
         start=first,
         end=last,
@@ -92,9 +96,10 @@ async def get_appointment(
     if not isinstance(visit, Appointment):
         raise NotFound("appointment", appointment_id)
     answer = appointment_answer(visit, len(recorded))
-    notes = await notes_of(asked.ports, asked.actor, visit.customer_id, recorded[:1])
-    if notes:
-        answer["notes"] = notes[recorded[0].position]
+    first = recorded[:1]
+    written = await written_with(asked.ports, asked.actor, visit.customer_id, first)
+    if written.notes:
+        answer["notes"] = written.notes[first[0].position]
     return shown(answer, version=len(recorded))
 
 
@@ -104,12 +109,12 @@ async def get_history(asked: Asked, appointment_id: UUID) -> Response:
     recorded = await _visit(asked, appointment_id, "appointment.history")
     visit = folded(recorded)
     assert isinstance(visit, Appointment)
-    notes = await notes_of(asked.ports, asked.actor, visit.customer_id, recorded)
-    return whole([_shown_fact(one, notes.get(one.position)) for one in recorded])
+    written = await written_with(asked.ports, asked.actor, visit.customer_id, recorded)
+    return whole([_shown_fact(one, written) for one in recorded])
 
 
-def _shown_fact(one: Recorded, note: str | None) -> dict[str, object]:
-    shown_fact = {
+def _shown_fact(one: Recorded, written: Written) -> dict[str, object]:
+    shown_fact: dict[str, object] = {
         "position": one.position,
         "stream_id": one.stream_id,
         "version": one.version,
@@ -118,7 +123,11 @@ def _shown_fact(one: Recorded, note: str | None) -> dict[str, object]:
         "actor_id": one.provenance.actor_id,
         "data": json_of(one.fact),
     }
-    return shown_fact if note is None else {**shown_fact, "note": note}
+    if one.position in written.notes:
+        shown_fact["note"] = written.notes[one.position]
+    if one.position in written.reasons:
+        shown_fact["override_reason"] = written.reasons[one.position]
+    return shown_fact
 
 
 async def _visit(asked: Reading, appointment_id: UUID, operation: str) -> Sequence[Recorded]:

@@ -1,7 +1,7 @@
 """How a route declares itself: its answer, its headers and every problem that it may meet, for the OpenAPI document."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -32,7 +32,6 @@ _KEY = {
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
-    "required": True,
     "description": "The ETag of the version that you saw.",
     "schema": {"type": "string"},
     "example": '"v7"',
@@ -104,7 +103,7 @@ def command(
     creates: bool = False,
     signed_in: bool = True,
     key_required: bool = True,
-    if_match: bool = False,
+    if_match: bool | Literal["optional"] = False,
     problems: Iterable[int] = (),
 ) -> dict[str, Any]:
     """The keyword arguments of a route that changes something."""
@@ -112,12 +111,17 @@ def command(
     if signed_in:
         statuses |= {401, 403, 404}
     if if_match:
-        statuses |= {412, 428}
+        statuses.add(412)
+    if if_match is True:
+        statuses.add(428)
     headers: dict[str, Any] = {"Journal-Position": _TOLD, "ETag": _ETAG, "Idempotent-Replay": _REPLAYED}
     if creates:
         headers["Location"] = _LOCATION
     status = 201 if creates else 200
-    parameters = [{**_KEY, "required": key_required}, *([_IF_MATCH] if if_match else [])]
+    parameters = [
+        {**_KEY, "required": key_required},
+        *([{**_IF_MATCH, "required": if_match is True}] if if_match else []),
+    ]
     return {
         "operation_id": operation_id,
         "status_code": status,

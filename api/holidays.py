@@ -66,7 +66,7 @@ class Holidays(Body):
     extra: Annotated[tuple[OwnHoliday, ...], Field(max_length=HOLIDAYS_MAX)] = ()
 
 
-@router.put("", **command(HolidaysSetShape, "setHolidays", key_required=False))
+@router.put("", **command(HolidaysSetShape, "setHolidays", key_required=False, if_match="optional"))
 async def set_all(
     location_id: UUID, body: Holidays, call: Changed, if_version: IfMatchIfGiven, asked: Asked
 ) -> Response:

@@ -1,7 +1,7 @@
 """Services: what can be booked, on which terms."""
 
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -13,10 +13,21 @@ from api.commanding import Changed, Commanded, IfMatch, answered
 from api.contract import command, query
 from api.reading import Asked, Cursor, Limit, Listed, json_of, page, shown
 from api.shapes import ServiceShape
-from api.values import Body, Change, Count, Currency, KindName, Minutes, Name, OneSeat
+from api.values import Body, Change, Count, Currency, Flag, KindName, Minutes, Name
 from application.catalogue import ChangeTerms, OfferService, change_terms, offer_service
 from domain.permissions import ensure_may
-from domain.service import REQUIREMENTS_MAX, Price, Requirement, Service, Terms
+from domain.service import (
+    LIMITS_MAX,
+    REMINDERS_MAX,
+    REQUIREMENTS_MAX,
+    BookingLimit,
+    Holder,
+    Period,
+    Price,
+    Requirement,
+    Service,
+    Terms,
+)
 
 router = APIRouter(prefix="/v1/services", tags=["services"])
 
@@ -24,10 +35,14 @@ PRICE_MAX = 10**12
 
 
 class WantedResource(Body):
-    """``quantity`` units of one resource: of ``resource_id``, or of any one of ``kind``. Exactly one is given."""
+    """``quantity`` units of one resource: of ``resource_id``, or of any one of ``kind`` or of a pool.
+
+    Exactly one of the three is given.
+    """
 
     resource_id: UUID | None = None
     kind: KindName | None = None
+    pool_id: UUID | None = None
     quantity: Count = 1
 
 
@@ -38,17 +53,39 @@ class ServicePrice(Body):
     currency: Currency
 
 
+class WantedLimit(Body):
+    """At most ``count`` bookings that start in one ``period``: of each customer, or of the service in all.
+
+    Days, weeks (from Monday) and months are those of the organization's time zone.
+    """
+
+    per: Holder
+    period: Period
+    count: Count
+
+
 Requirements = Annotated[list[WantedResource], Field(min_length=1, max_length=REQUIREMENTS_MAX)]
+Limits = Annotated[list[WantedLimit], Field(max_length=LIMITS_MAX)]
+Reminders = Annotated[list[Minutes], Field(max_length=REMINDERS_MAX)]
 
 
 class NewService(Body):
+    """``seats`` above 1: a group appointment, of which one booking may take several seats.
+
+    ``offer_min``: how long an offer to the waitlist stands. So long after its start a visit to which nobody checked in
+    is marked a no-show, or gives back what it claimed as well; null: never. ``remind_before_min``: when to remind.
+    """
+
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
                 "name": "Consulta",
                 "duration_min": 30,
                 "slot_step_min": 15,
-                "requirements": [{"kind": "practitioner"}],
+                "requirements": [{"kind": "practitioner"}, {"kind": "scanner", "quantity": 2}],
+                "booking_limits": [{"per": "customer", "period": "week", "count": 2}],
+                "no_show_after_min": 15,
+                "remind_before_min": [1440, 60],
                 "price": {"amount": 18000, "currency": "BRL"},
             }
         }
@@ -63,15 +100,22 @@ class NewService(Body):
     max_advance_days: Count = 365
     cancellation_notice_min: Minutes = 0
     requirements: Requirements
-    seats: OneSeat = 1
-    approval_required: Literal[False] = False
+    seats: Count = 1
+    approval_required: Flag = False
+    customer_overlap_allowed: Flag = False
+    booking_limits: Limits = Field(default=[])
+    offer_min: Minutes = 30
+    no_show_after_min: Minutes | None = None
+    release_after_min: Minutes | None = None
+    remind_before_min: Reminders = Field(default=[])
     price: ServicePrice | None = None
 
 
 class ServiceChange(Change):
     """A null price: none is told. The new terms hold for new bookings."""
 
-    NEVER_NULL: ClassVar = frozenset(NewService.model_fields) - {"price"}
+    MAY_BE_NULL: ClassVar = frozenset({"price", "no_show_after_min", "release_after_min"})
+    NEVER_NULL: ClassVar = frozenset(NewService.model_fields) - MAY_BE_NULL
 
     name: Name | None = None
     duration_min: Minutes | None = None
@@ -82,16 +126,21 @@ class ServiceChange(Change):
     max_advance_days: Count | None = None
     cancellation_notice_min: Minutes | None = None
     requirements: Requirements | None = None
+    seats: Count | None = None
+    approval_required: Flag | None = None
+    customer_overlap_allowed: Flag | None = None
+    booking_limits: Limits | None = None
+    offer_min: Minutes | None = None
+    no_show_after_min: Minutes | None = None
+    release_after_min: Minutes | None = None
+    remind_before_min: Reminders | None = None
     price: ServicePrice | None = None
 
 
 @router.post("", **command(ServiceShape, "offerService", creates=True))
 async def offer(body: NewService, call: Commanded) -> Response:
     service_id = call.new_id("service")
-    given = {
-        name: getattr(body, name) for name in NewService.model_fields if name not in {"seats", "approval_required"}
-    }
-    terms = Terms(**_domain_values(given))
+    terms = Terms(**_domain_values({name: getattr(body, name) for name in NewService.model_fields}))
     answer = await call.submit(offer_service, OfferService(service_id=service_id, terms=terms))
     return answered(answer, status=201, location=f"{call.path}/{service_id}", besides=shown_terms(terms))
 
@@ -121,8 +170,12 @@ async def change(service_id: UUID, body: ServiceChange, call: Changed, if_versio
 
 def _domain_values(given: dict[str, Any]) -> dict[str, Any]:
     values = dict(given)
-    if values.get("requirements") is not None:
+    if "requirements" in values:
         values["requirements"] = tuple(Requirement(**one.model_dump()) for one in values["requirements"])
+    if "booking_limits" in values:
+        values["booking_limits"] = tuple(BookingLimit(**one.model_dump()) for one in values["booking_limits"])
+    if "remind_before_min" in values:
+        values["remind_before_min"] = tuple(values["remind_before_min"])
     if values.get("price") is not None:
         values["price"] = Price(**values["price"].model_dump())
     return values
@@ -130,7 +183,7 @@ def _domain_values(given: dict[str, Any]) -> dict[str, Any]:
 
 def shown_terms(terms: Terms) -> dict[str, object]:
     shown_ones: dict[str, object] = json_of(terms)
-    return {**shown_ones, "seats": 1, "approval_required": False}
+    return shown_ones
 
 
 def _shown(service: Service, version: int) -> dict[str, object]:

@@ -194,9 +194,17 @@ def _facts(refused: Exception) -> dict[str, object]:
         return {}
     facts: dict[str, object] = {}
     for field in fields(cast(Any, refused)):  # every Refusal is a dataclass
-        value = getattr(refused, field.name)
-        facts[_MEMBER.get(field.name, field.name)] = value
+        facts[_MEMBER.get(field.name, field.name)] = _told(getattr(refused, field.name))
     return facts
+
+
+def _told(value: object) -> object:
+    """A conflict of many as its own problem, under the occurrence that it is about."""
+    if isinstance(value, tuple):
+        return [_told(one) for one in value]
+    if isinstance(value, refusals.Conflict):
+        return {"recurrence_id": value.recurrence_id, "start": value.start, "problem": problem_of(value.refusal)}
+    return value
 
 
 _MEMBER = {"status": "appointment_status", "kind": "object_kind"}
@@ -211,6 +219,8 @@ def _pointed(refused: Exception) -> list[dict[str, str]]:
             return [{"pointer": "/working_hours", "detail": kind_of(refused).title}]
         case refusals.TooSoon() | refusals.TooFarAhead() | refusals.OffGrid():
             return [{"pointer": "/start", "detail": kind_of(refused).title}]
+        case refusals.SessionFull():
+            return [{"pointer": "/seats", "detail": kind_of(refused).title}]
         case refusals.ResourceNotSuitable():
             return [{"pointer": "/resource_ids", "detail": kind_of(refused).title}]
         case _:

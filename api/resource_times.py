@@ -48,7 +48,7 @@ class NewClosure(Body):
     reason: FreeText | None = None
 
 
-@router.put("/working-hours", **command(HoursSetShape, "setWorkingHours", key_required=False))
+@router.put("/working-hours", **command(HoursSetShape, "setWorkingHours", key_required=False, if_match="optional"))
 async def set_hours(
     resource_id: UUID, body: WorkingHours, call: Changed, if_version: IfMatchIfGiven, asked: Asked
 ) -> Response:

@@ -1,13 +1,15 @@
 """The shapes of answers, for the OpenAPI document and its readers. Answers themselves are written as bytes."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from domain.account import Role
 from domain.appointment import Status
+from domain.rules import Rule
+from domain.service import Holder, Period
 
 _ID = "3b1c8f0a-8a2f-4f0e-b6a4-5d2f6f1b0a11"
 _ANOTHER_ID = "a6f5c2de-0d5d-4a5c-9c0e-9b8c7b8a1d22"
@@ -84,12 +86,22 @@ class ResourceShape(VersionedShape):
     capacity: int
     working_hours: list[ShiftShape]
     overrides: list[OverrideShape]
+    retired_at: datetime | None
 
 
 class RequirementShape(BaseModel):
+    """One of ``resource_id``, ``kind`` and ``pool_id`` is set."""
+
     resource_id: UUID | None
     kind: str | None
+    pool_id: UUID | None
     quantity: int
+
+
+class BookingLimitShape(BaseModel):
+    per: Holder
+    period: Period
+    count: int
 
 
 class PriceShape(BaseModel):
@@ -109,22 +121,37 @@ class ServiceShape(VersionedShape):
     requirements: list[RequirementShape]
     seats: int
     approval_required: bool
+    customer_overlap_allowed: bool
+    booking_limits: list[BookingLimitShape]
+    offer_min: int
+    no_show_after_min: int | None
+    release_after_min: int | None
+    remind_before_min: list[int]
     price: PriceShape | None
 
 
 class AppointmentShape(VersionedShape):
-    """``start`` and ``end`` exclude buffers. ``held_until`` only while it is held."""
+    """``start`` and ``end`` exclude buffers. What does not apply is left out.
+
+    ``held_until``: when a hold, or a request that waits for approval, lapses. ``session_id``: of the group appointment
+    that its ``seats`` are in. ``series_id``: of its series, in which ``recurrence_id``, a wall-clock time, names it.
+    ``waitlist_entry_id``: the entry that it was offered to. ``overridden``: rules that the house broke for it.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
                 "id": _ID,
-                "status": "booked",
+                "status": "held",
                 "service_id": _ANOTHER_ID,
                 "customer_id": _ANOTHER_ID,
                 "start": "2027-03-01T08:00:00Z",
                 "end": "2027-03-01T08:30:00Z",
                 "resource_ids": [_ANOTHER_ID],
+                "seats": 2,
+                "session_id": "5a0c4a39-9f55-4b8a-8d0f-8a112f0e3a52",
+                "held_until": "2027-02-20T08:10:00Z",
+                "overridden": ["working_hours"],
                 "version": 1,
             }
         }
@@ -136,7 +163,13 @@ class AppointmentShape(VersionedShape):
     start: datetime
     end: datetime
     resource_ids: list[UUID]
+    seats: int
     held_until: datetime | None = None
+    session_id: UUID | None = None
+    series_id: UUID | None = None
+    recurrence_id: Annotated[str | None, Field(examples=["2027-03-01T09:00:00"])] = None
+    waitlist_entry_id: UUID | None = None
+    overridden: list[Rule] | None = None
 
 
 class AppointmentWithNotesShape(AppointmentShape):
@@ -244,9 +277,10 @@ class FactShape(BaseModel):
 
 
 class VisitFactShape(FactShape):
-    """``note`` is what was written with the command, where the reader may see it."""
+    """``note`` is what was written with the command, where the reader may see it; ``override_reason`` likewise."""
 
     note: str | None = None
+    override_reason: str | None = None
 
 
 class NotificationShape(BaseModel):

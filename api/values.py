@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from domain.rules import OVERRIDABLE, Rule
+
 INSTANT_MIN = datetime(1970, 1, 1, tzinfo=UTC)
 INSTANT_MAX = datetime(2200, 1, 1, tzinfo=UTC)
 """Far enough for any booking, near enough that no arithmetic on it overflows."""
@@ -142,6 +144,12 @@ def _minute_of_day(given: Any) -> int:
     return int(given[:2]) * 60 + int(given[3:])
 
 
+def _overridable(rule: Rule) -> Rule:
+    if rule not in OVERRIDABLE:
+        raise ValueError("a rule that may be broken")
+    return rule
+
+
 def clock_text(minute: int) -> str:
     """09:00 for 540."""
     return f"{minute // 60:02}:{minute % 60:02}"
@@ -189,7 +197,9 @@ Password = Annotated[
 ]
 Minutes = Annotated[int, Strict(), Field(ge=0, le=MINUTES_MAX)]
 Count = Annotated[int, Strict(), Field(ge=1, le=MINUTES_MAX)]
-OneSeat = Annotated[int, Strict(), Field(ge=1, le=1)]
-"""Visits are for one, until there are sessions."""
+OverridableRule = Annotated[
+    Rule, AfterValidator(_overridable), _schema(enum=sorted(OVERRIDABLE), description="A rule that staff may break.")
+]
+Flag = Annotated[bool, Strict()]
 Weekday = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 Push = Annotated[str, StringConstraints(min_length=1, max_length=4_096), AfterValidator(_one_line)]

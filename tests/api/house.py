@@ -48,6 +48,7 @@ class House:
     location_id: str = ""
     appointment_id: str = ""
     closure_id: str = ""
+    pool_id: str = ""
     emails: dict[str, str] = field(default_factory=dict)
     account_ids: dict[str, str] = field(default_factory=dict)
     position: str = "0"
@@ -126,6 +127,8 @@ def _furnish(house: House) -> None:
         "working_hours": OFFICE_HOURS,
     }
     house.resource_id = made(house.post("/resources", resource))["id"]
+    pool = {"name": "Doctors", "resource_ids": [house.resource_id], "strategy": "priority"}
+    house.pool_id = made(house.post("/pools", pool))["id"]
     service = {"name": "Visit", "duration_min": 30, "requirements": [{"kind": "practitioner"}]}
     house.service_id = made(house.post("/services", service))["id"]
     # Far from where tests book.

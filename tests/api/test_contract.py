@@ -67,7 +67,8 @@ def test_every_slug_that_the_code_uses_has_a_row() -> None:
 def test_the_contracts_names_of_refusals_are_kept() -> None:
     named = (
         "slot-taken outside-working-hours resource-closed too-soon too-far-ahead off-grid cancelled-too-late "
-        "not-in-that-state hold-lapsed stale-decision"
+        "not-in-that-state hold-lapsed stale-decision session-full booking-limit-reached customer-elsewhere "
+        "closed-for-holiday resource-retired series-conflicts"
     )
     assert set(named.split()) <= KINDS.keys()
 
@@ -151,7 +152,17 @@ def test_bodies_refuse_what_they_do_not_know_and_show_an_example(document: dict[
         names = [schema.get("$ref")] + [one.get("$ref") for one in schema.get("anyOf", ())]
         for name in filter(None, names):
             assert schemas[name.rpartition("/")[2]]["additionalProperties"] is False, (method, path)
-    for name in ("Booking", "NewOrganization", "NewCustomer", "NewResource", "NewService", "NewAccount", "Problem"):
+    for name in (
+        "Booking",
+        "Rescheduling",
+        "Overriding",
+        "NewOrganization",
+        "NewCustomer",
+        "NewResource",
+        "NewService",
+        "NewAccount",
+        "Problem",
+    ):
         assert "example" in schemas[name], name
 
 
@@ -190,7 +201,7 @@ def test_answers_hold_what_the_contract_says_and_no_more(house: House, document:
     made(house.post(f"/resources/{house.resource_id}/closures", hit))
     ids = {"organization_id": house.id, "resource_id": house.resource_id, "customer_id": house.customer_id}
     ids |= {"service_id": house.service_id, "location_id": house.location_id, "appointment_id": house.appointment_id}
-    ids |= {"closure_id": house.closure_id, "account_id": house.account_ids["owner"]}
+    ids |= {"closure_id": house.closure_id, "account_id": house.account_ids["owner"], "pool_id": house.pool_id}
     window = {"start": "2027-02-01", "end": "2027-02-14"}
     asks = {"getCalendar": window, "findSlots": window, "explainSlot": {"start": "2027-02-01T10:00:00Z"}}
     for method, path, operation in operations(document):

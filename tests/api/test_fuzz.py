@@ -1,6 +1,7 @@
 """Whatever is sent: a declared status, a problem document if it is refused, and never an error of ours."""
 
 import json
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -30,7 +31,8 @@ def filled(path: str, house: House, odd: str | None = None) -> str:
     ids = {"organization_id": house.id, "resource_id": house.resource_id, "customer_id": house.customer_id}
     ids |= {"service_id": house.service_id, "location_id": house.location_id, "closure_id": house.closure_id}
     ids |= {"appointment_id": house.appointment_id, "account_id": house.account_ids["owner"], "slug": "slot-taken"}
-    return path.format(**{name: odd or value for name, value in ids.items()})
+    names = re.findall(r"\{(\w+)\}", path)
+    return path.format(**{name: odd or ids.get(name, str(uuid4())) for name in names})
 
 
 def an_example(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:

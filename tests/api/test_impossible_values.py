@@ -1,6 +1,7 @@
 """Nothing is set up, changed or asked for with values that no object can have; and nothing happens then."""
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -57,11 +58,26 @@ def sent(house: House, path: str, body: object, *, method: str = "POST", **heade
         ("/services", {"requirements": [{}]}, "invalid-value"),
         ("/services", {"requirements": [{"kind": "room", "resource_id": SOMEONES}]}, "invalid-value"),
         ("/services", {"requirements": [{"kind": "room", "quantity": 0}]}, "invalid-request"),
-        ("/services", {"requirements": [{"pool_id": SOMEONES}]}, "invalid-request"),
+        ("/services", {"requirements": [{"kind": "room", "pool_id": SOMEONES}]}, "invalid-value"),
+        ("/services", {"requirements": [{"pool_id": "the doctors"}]}, "invalid-request"),
         ("/services", {"price": {"amount": -1, "currency": "BRL"}}, "invalid-request"),
         ("/services", {"price": {"amount": 100, "currency": "real"}}, "invalid-request"),
-        ("/services", {"seats": 12}, "invalid-request"),
-        ("/services", {"approval_required": True}, "invalid-request"),
+        ("/services", {"seats": 0}, "invalid-request"),
+        ("/services", {"seats": 10_001}, "invalid-value"),
+        ("/services", {"approval_required": "yes"}, "invalid-request"),
+        ("/services", {"customer_overlap_allowed": 1}, "invalid-request"),
+        ("/services", {"booking_limits": [{"per": "room", "period": "day", "count": 1}]}, "invalid-request"),
+        ("/services", {"booking_limits": [{"per": "customer", "period": "year", "count": 1}]}, "invalid-request"),
+        ("/services", {"booking_limits": [{"per": "customer", "period": "day", "count": 0}]}, "invalid-request"),
+        ("/services", {"booking_limits": [{"per": "customer", "period": "day", "count": 10_001}]}, "invalid-value"),
+        ("/services", {"booking_limits": [{"per": "service", "period": "day", "count": 3}] * 2}, "invalid-value"),
+        ("/services", {"booking_limits": [{"per": "service", "period": "day", "count": 3}] * 11}, "invalid-request"),
+        ("/services", {"offer_min": 0}, "invalid-value"),
+        ("/services", {"no_show_after_min": -1}, "invalid-request"),
+        ("/services", {"no_show_after_min": 24 * 60 + 1}, "invalid-value"),
+        ("/services", {"release_after_min": 24 * 60 + 1}, "invalid-value"),
+        ("/services", {"remind_before_min": [0]}, "invalid-value"),
+        ("/services", {"remind_before_min": [60] * 6}, "invalid-request"),
         ("/customers", {"email": "not an address"}, "invalid-request"),
         ("/customers", {"email": "a" * 300 + "@clinic.test"}, "invalid-request"),
         ("/customers", {"phone": "99999"}, "invalid-request"),
@@ -104,6 +120,39 @@ def test_changes_that_change_nothing_or_take_away_a_name_are_refused(house: Hous
             document = sent(house, path, body, method="PATCH", **{"If-Match": '"v1"'})
             problem(document, 422, "invalid-request")
         problem(sent(house, path, {"name": "X", "display_name": "X"}, method="PATCH"), 428, "if-match-missing")
+
+
+@pytest.mark.parametrize(
+    ("changes", "slug", "pointer"),
+    [
+        ({"seats": 0}, "invalid-request", "/seats"),
+        ({"seats": 2}, "invalid-value", "/seats"),
+        ({"seats": "1"}, "invalid-request", "/seats"),
+        ({"hold_min": 0}, "invalid-request", "/hold_min"),
+        ({"hold_min": 24 * 60 + 1}, "invalid-request", "/hold_min"),
+        ({"override": {"rules": ["working_hours"]}}, "invalid-request", "/override/reason"),
+        ({"override": {"rules": ["working_hours"], "reason": " "}}, "invalid-request", "/override/reason"),
+        ({"override": {"rules": [], "reason": "x"}}, "invalid-request", "/override/rules"),
+        ({"override": {"rules": ["capacity"], "reason": "x"}}, "invalid-request", "/override/rules/0"),
+        ({"override": {"rules": ["slot_grid", "seats"], "reason": "x"}}, "invalid-request", "/override/rules/1"),
+        ({"override": {"rules": ["retirement"], "reason": "x"}}, "invalid-request", "/override/rules/0"),
+        ({"override": {"rules": ["everything"], "reason": "x"}}, "invalid-request", "/override/rules/0"),
+        ({"override": ["working_hours"]}, "invalid-request", "/override"),
+    ],
+    ids=str,
+)
+def test_nothing_is_booked_with_impossible_values(
+    house: House, changes: dict[str, Any], slug: str, pointer: str
+) -> None:
+    refused = problem(house.book("2026-11-24T10:00:00Z", **changes), 422, slug)
+
+    assert [error["pointer"] for error in refused["errors"]] == [pointer]
+
+
+def test_a_service_says_again_only_what_may_be_said_of_none(house: House) -> None:
+    path, headers = f"/services/{house.service_id}", {"If-Match": '"v1"'}
+    for name in ("seats", "approval_required", "booking_limits", "offer_min", "remind_before_min", "requirements"):
+        problem(sent(house, path, {name: None}, method="PATCH", **headers), 422, "invalid-request")
 
 
 @pytest.mark.parametrize(

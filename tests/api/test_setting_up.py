@@ -18,7 +18,18 @@ def test_what_is_made_is_listed_fetched_and_changed(house: House) -> None:
         (
             "/services",
             {"name": "Exam", "duration_min": 20, "requirements": [{"kind": "room", "quantity": 2}]},
-            {"duration_min": 25, "price": {"amount": 100, "currency": "BRL"}},
+            {
+                "duration_min": 25,
+                "seats": 12,
+                "approval_required": True,
+                "customer_overlap_allowed": True,
+                "booking_limits": [{"per": "customer", "period": "week", "count": 2}],
+                "offer_min": 45,
+                "no_show_after_min": 10,
+                "release_after_min": 20,
+                "remind_before_min": [1440, 60],
+                "price": {"amount": 100, "currency": "BRL"},
+            },
         ),
         ("/customers", {"display_name": "Caio", "phone": "+55 (27) 99999-0001"}, {"email": "caio@x.test"}),
     ):
@@ -39,6 +50,37 @@ def test_what_is_made_is_listed_fetched_and_changed(house: House) -> None:
         stale = house["owner"].patch(f"/v1{place}", json=change, headers={"If-Match": '"v1"'})
         problem(stale, 412, "stale-version")
         assert house.get(place).json() == after
+
+
+def test_a_service_starts_with_the_terms_that_nobody_has_to_think_of(house: House) -> None:
+    service = made(
+        house.post("/services", {"name": "Plain", "duration_min": 20, "requirements": [{"kind": "practitioner"}]})
+    )
+
+    assert (
+        service.items()
+        >= {
+            "slot_step_min": 15,
+            "seats": 1,
+            "approval_required": False,
+            "customer_overlap_allowed": False,
+            "booking_limits": [],
+            "offer_min": 30,
+            "no_show_after_min": None,
+            "release_after_min": None,
+            "remind_before_min": [],
+            "price": None,
+            "requirements": [{"resource_id": None, "kind": "practitioner", "pool_id": None, "quantity": 1}],
+        }.items()
+    )
+
+
+def test_what_a_service_may_do_without_can_be_taken_away(house: House) -> None:
+    terms = {"name": "X", "duration_min": 20, "requirements": [{"kind": "room"}], "no_show_after_min": 10}
+    new = made(house.post("/services", {**terms, "release_after_min": 20, "remind_before_min": [60]}))
+    nothing: dict[str, object] = {"no_show_after_min": None, "release_after_min": None, "remind_before_min": []}
+
+    assert changed(house, f"/services/{new['id']}", nothing, '"v1"') == {**new, **nothing, "version": 2}
 
 
 def test_phones_are_kept_in_international_form(house: House) -> None:
