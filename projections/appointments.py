@@ -7,11 +7,11 @@ from typing import Any, ClassVar, LiteralString
 from uuid import UUID
 
 from psycopg import Cursor
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
 
 from application.journal import Recorded
-from domain.appointment import Allotment, Appointment, AppointmentFact, Status, evolve
+from domain.appointment import Allotment, Appointment, AppointmentFact, Deadlines, InSeries, Status, evolve
 from domain.interval import Interval
 from domain.service import BUFFER_MAX_MIN, DURATION_MAX_MIN
 from projections.table import Table
@@ -37,6 +37,16 @@ _APPOINTMENT = Table(
         "resource_ids": "uuid[] NOT NULL",
         "quantities": "int[] NOT NULL",
         "held_until": "timestamptz",
+        "seats": "int NOT NULL",
+        "session_id": "uuid",
+        "series_id": "uuid",
+        "recurrence_id": "timestamp",
+        "entry_id": "uuid",
+        "overridden": "text[] NOT NULL",
+        "no_show_at": "timestamptz",
+        "release_at": "timestamptz",
+        "remind_at": "timestamptz[] NOT NULL",
+        "released": "boolean NOT NULL",
         "version": "bigint NOT NULL",
         "created_position": "bigint NOT NULL",
         "position": "bigint NOT NULL",
@@ -54,10 +64,7 @@ _TAKEN = Table(
     },
     key=("resource_id", "start", "appointment_id"),
 )
-_COLUMNS = SQL(
-    "a.id, a.organization_id, a.service_id, a.customer_id, a.status, a.start, a.end, a.claim_start, a.claim_end,"
-    " a.resource_ids, a.quantities, a.held_until, a.version, a.created_position, a.position"
-)
+_COLUMNS = SQL(", ").join(SQL("a.{}").format(Identifier(name)) for name in _APPOINTMENT.columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +85,8 @@ class Appointments:
     CREATE INDEX appointment_by_start ON appointment (organization_id, start, id);
     CREATE INDEX appointment_by_customer ON appointment (customer_id, start, id);
     CREATE INDEX appointment_by_status ON appointment (organization_id, status, start, id);
+    CREATE INDEX appointment_by_series ON appointment (series_id, start, id) WHERE series_id IS NOT NULL;
+    CREATE INDEX appointment_by_session ON appointment (session_id, start, id) WHERE session_id IS NOT NULL;
     {_TAKEN.ddl}
     """
 
@@ -113,20 +122,34 @@ def _load(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Entry]:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    appointment_id, organization_id, service_id, customer_id, status, start, end, claim_start, claim_end = row[:9]
-    resource_ids, quantities, held_until, version, created_position, position = row[9:]
+    its = dict(zip(_APPOINTMENT.columns, row, strict=True))
+    in_series = InSeries(its["series_id"], its["recurrence_id"]) if its["series_id"] else None
     appointment = Appointment(
-        id=appointment_id,
-        organization_id=organization_id,
-        service_id=service_id,
-        customer_id=customer_id,
-        status=Status(status),
-        visit=Interval(start, end),
-        claim=Interval(claim_start, claim_end),
-        allotments=tuple(Allotment(*pair) for pair in zip(resource_ids, quantities, strict=True)),
-        held_until=held_until,
+        id=its["id"],
+        organization_id=its["organization_id"],
+        service_id=its["service_id"],
+        customer_id=its["customer_id"],
+        status=Status(its["status"]),
+        visit=Interval(its["start"], its["end"]),
+        claim=Interval(its["claim_start"], its["claim_end"]),
+        allotments=tuple(Allotment(*pair) for pair in zip(its["resource_ids"], its["quantities"], strict=True)),
+        held_until=its["held_until"],
+        seats=its["seats"],
+        session_id=its["session_id"],
+        occurrence=in_series,
+        entry_id=its["entry_id"],
+        overridden=tuple(its["overridden"]),
+        deadlines=Deadlines(
+            no_show_at=its["no_show_at"], release_at=its["release_at"], remind_at=tuple(its["remind_at"])
+        ),
+        released=its["released"],
     )
-    return Entry(appointment=appointment, version=version, created_position=created_position, position=position)
+    return Entry(
+        appointment=appointment,
+        version=its["version"],
+        created_position=its["created_position"],
+        position=its["position"],
+    )
 
 
 def _row(entry: Entry) -> dict[str, object]:
@@ -144,6 +167,16 @@ def _row(entry: Entry) -> dict[str, object]:
         "resource_ids": [allotment.resource_id for allotment in appointment.allotments],
         "quantities": [allotment.quantity for allotment in appointment.allotments],
         "held_until": appointment.held_until,
+        "seats": appointment.seats,
+        "session_id": appointment.session_id,
+        "series_id": appointment.occurrence.series_id if appointment.occurrence else None,
+        "recurrence_id": appointment.occurrence.recurrence_id if appointment.occurrence else None,
+        "entry_id": appointment.entry_id,
+        "overridden": appointment.overridden,
+        "no_show_at": appointment.deadlines.no_show_at,
+        "release_at": appointment.deadlines.release_at,
+        "remind_at": appointment.deadlines.remind_at,
+        "released": appointment.released,
         "version": entry.version,
         "created_position": entry.created_position,
         "position": entry.position,
@@ -156,6 +189,8 @@ async def listed(  # noqa: PLR0913  one argument per filter of the contract
     *,
     customer_id: UUID | None = None,
     resource_id: UUID | None = None,
+    series_id: UUID | None = None,
+    session_id: UUID | None = None,
     status: Status | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
@@ -178,6 +213,10 @@ async def listed(  # noqa: PLR0913  one argument per filter of the contract
         conditions.append(("t.resource_id = %s", (resource_id,)))
     if customer_id:
         conditions.append(("a.customer_id = %s", (customer_id,)))
+    if series_id:
+        conditions.append(("a.series_id = %s", (series_id,)))
+    if session_id:
+        conditions.append(("a.session_id = %s", (session_id,)))
     if status:
         conditions.append(("a.status = %s", (str(status),)))
     if start:

@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from application.hints import Hints
 from application.journal import Recorded
-from domain.appointment import Allotment, Appointment, AppointmentFact, Status, evolve
+from domain.appointment import Allotment, Appointment, AppointmentFact, InSeries, Status, evolve
 from domain.interval import Interval
 from domain.service import DURATION_MAX_MIN
 from projections import changes
@@ -35,6 +35,11 @@ _ENTRY = Table(
         "end": "timestamptz NOT NULL",
         "resource_ids": "uuid[] NOT NULL",
         "held_until": "timestamptz",
+        "seats": "int NOT NULL",
+        "session_id": "uuid",
+        "series_id": "uuid",
+        "recurrence_id": "timestamp",
+        "waitlist_entry_id": "uuid",
         "version": "bigint NOT NULL",
         "position": "bigint NOT NULL",
     },
@@ -47,7 +52,10 @@ _SHOWN = tuple(name for name in _ENTRY.columns if name not in {"organization_id"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An appointment as its customer sees it: without buffers. ``version`` and ``position`` of its latest fact."""
+    """An appointment as its customer sees it: without buffers. ``version`` and ``position`` of its latest fact.
+
+    ``waitlist_entry_id``: it is an offer, or was one. ``recurrence_id``, a wall-clock time, names it in its series.
+    """
 
     id: UUID
     organization_id: UUID
@@ -58,6 +66,11 @@ class Entry:
     end: datetime
     resource_ids: list[UUID]
     held_until: datetime | None
+    seats: int
+    session_id: UUID | None
+    series_id: UUID | None
+    recurrence_id: datetime | None
+    waitlist_entry_id: UUID | None
     version: int
     position: int
 
@@ -102,6 +115,11 @@ def _seen(recorded: Recorded, visit: Appointment) -> Entry:
         end=visit.visit.end,
         resource_ids=[allotment.resource_id for allotment in visit.allotments],
         held_until=_utc(visit.held_until),
+        seats=visit.seats,
+        session_id=visit.session_id,
+        series_id=visit.occurrence.series_id if visit.occurrence else None,
+        recurrence_id=visit.occurrence.recurrence_id if visit.occurrence else None,
+        waitlist_entry_id=visit.entry_id,
         version=recorded.version,
         position=recorded.position,
     )
@@ -128,6 +146,7 @@ def _load(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Appointment]
 def _visit(entry: Entry) -> Appointment:
     """As much of the appointment as its customer sees, to be evolved: claim and quantities are not shown."""
     visit = Interval(entry.start, entry.end)
+    in_series = InSeries(entry.series_id, entry.recurrence_id) if entry.series_id and entry.recurrence_id else None
     return Appointment(
         id=entry.id,
         organization_id=entry.organization_id,
@@ -138,6 +157,10 @@ def _visit(entry: Entry) -> Appointment:
         claim=visit,
         allotments=tuple(Allotment(resource_id, 1) for resource_id in entry.resource_ids),
         held_until=entry.held_until,
+        seats=entry.seats,
+        session_id=entry.session_id,
+        occurrence=in_series,
+        entry_id=entry.waitlist_entry_id,
     )
 
 

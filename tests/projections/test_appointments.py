@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from psycopg_pool import AsyncConnectionPool
 
-from domain.appointment import Status
+from domain.appointment import InSeries, Status
 from domain.interval import Interval
 from projections import appointments
 from projections.appointments import Appointments, Entry
@@ -53,6 +53,26 @@ def test_a_visit_that_moved_is_found_only_where_and_when_it_is_now(postgres_url:
     assert starts(of(clinic.rooms[0])) == []
     assert starts(of(clinic.rooms[1])) == [13]
     assert starts(of(clinic.practitioner)) == [13]
+
+
+def test_the_visits_of_a_series_and_those_in_a_session_are_found_by_it(postgres_url: str) -> None:
+    (clinic, _), journal = journal_of(
+        [Deed(0, "recur", 0, 9), *(Deed(0, "seat", which, 0) for which in (0, 1)), Deed(0, "seat", 2, 1)]
+    )
+    deliver(postgres_url, Appointments(), journal, one_at_a_time)
+    first, *_, in_class = (clinic.desk.appointment(one) for one in clinic.appointments[:4])
+    assert first.occurrence
+
+    series_id, session_id = first.occurrence.series_id, in_class.session_id
+    own = clinic.desk.organization_id
+
+    recurring = asked(postgres_url, lambda pool: appointments.listed(pool, own, series_id=series_id, limit=9))
+    together = asked(postgres_url, lambda pool: appointments.listed(pool, own, session_id=session_id, limit=9))
+
+    assert [one.appointment.occurrence for one in recurring] == [
+        InSeries(series_id, (MONDAY + 9 * HOUR + day * 24 * HOUR).replace(tzinfo=None)) for day in range(3)
+    ]
+    assert {one.appointment.customer_id for one in together} == {*clinic.guests[:2]}
 
 
 # Two customers at 9, 11 and 13 o'clock: one of each pair is in the first room, the other in the second.

@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 from hypothesis import given
 
+from domain.appointment import InSeries
 from projections import changes, customer_calendars
 from projections.customer_calendars import CustomerCalendars, Entry
 from tests.desk import HOUR, MONDAY
@@ -17,6 +18,10 @@ ALWAYS = (MONDAY - 24 * HOUR, MONDAY + 24 * 4000 * HOUR)
 def calendar(url: str, organization: Clinic, customer_id: UUID) -> list[Entry]:
     own = organization.desk.organization_id
     return asked(url, lambda pool: customer_calendars.entries(pool, own, customer_id, *ALWAYS))
+
+
+def in_series(entry: Entry) -> InSeries | None:
+    return InSeries(entry.series_id, entry.recurrence_id) if entry.series_id and entry.recurrence_id else None
 
 
 @on_real_tables
@@ -37,11 +42,17 @@ def test_it_holds_all_visits_of_the_customer(postgres_url: str, deeds: list[Deed
 
     deliver(postgres_url, CustomerCalendars(PARTITIONS), journal, steps)
 
-    for customer_id in clinic.customers:
+    for customer_id in (*clinic.customers, *clinic.guests):
         visits = [clinic.desk.appointment(appointment_id) for appointment_id in clinic.appointments]
-        its = {(v.id, v.status, v.visit.start, v.visit.end) for v in visits if v.customer_id == customer_id}
+        its = {
+            (v.id, v.status, v.visit.start, v.visit.end, v.seats, v.session_id, v.occurrence, v.entry_id)
+            for v in visits
+            if v.customer_id == customer_id
+        }
         found = calendar(postgres_url, clinic, customer_id)
-        assert {(entry.id, entry.status, entry.start, entry.end) for entry in found} == its
+        assert {
+            (e.id, e.status, e.start, e.end, e.seats, e.session_id, in_series(e), e.waitlist_entry_id) for e in found
+        } == its
 
 
 def test_a_customer_is_told_each_step_of_an_appointment(postgres_url: str) -> None:
@@ -61,7 +72,8 @@ def test_a_customer_is_told_each_step_of_an_appointment(postgres_url: str) -> No
         ("cancelled", "2026-11-23T11:00:00Z", None),
     ]
     assert told[-1].keys() == {
-        *("id", "customer_id", "service_id", "status", "start", "end", "resource_ids", "held_until", "version")
+        *("id", "customer_id", "service_id", "status", "start", "end", "resource_ids", "held_until", "version"),
+        *("seats", "session_id", "series_id", "recurrence_id", "waitlist_entry_id"),
     }
 
 
