@@ -10,6 +10,7 @@ from api.verified_tokens import VerifiedTokens
 from application.clock import Clock
 from application.holidays import HolidayCalendar
 from application.journal import Journal
+from application.recurrences import Recurrences
 from application.sign_in import Door
 from application.slots import Sources
 from application.vault import Vault
@@ -38,6 +39,7 @@ class Ports:
     vault: Vault
     clock: Clock
     slots: Sources
+    recurrences: Recurrences
     holidays: HolidayCalendar
     door: Door
     verified: VerifiedTokens

@@ -13,6 +13,7 @@ from projections.catalogue import Catalogue
 from projections.checkpoint import Sink
 from projections.customer_calendars import CustomerCalendars
 from projections.resource_calendars import ResourceCalendars
+from projections.series import SeriesList
 
 NAMES: tuple[str, ...] = (
     Catalogue.NAME,
@@ -21,6 +22,7 @@ NAMES: tuple[str, ...] = (
     CustomerCalendars.NAME,
     Availability.NAME,
     Attention.NAME,
+    SeriesList.NAME,
     AuditTrail.NAME,
 )
 
@@ -39,6 +41,7 @@ def read_models(
         CustomerCalendars(partitions, hints),
         Availability(partitions, hints, masks),
         Attention(),
+        SeriesList(),
         AuditTrail(),
     ]
     return [sink for sink in sinks if not names or sink.NAME in names]

@@ -19,6 +19,7 @@ from adapters.passwords import ArgonPasswords
 from adapters.postgres_journal import PostgresJournal
 from adapters.progress import ProgressListener
 from adapters.projection_lag import ProjectionLag
+from adapters.recurrence_rules import RecurrenceRules
 from adapters.redis_fanout import RedisHintSource
 from adapters.redis_masks import RedisMaskCache
 from adapters.tokens import SignedTokens
@@ -109,6 +110,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             clock=clock,
             slots=await _slots(settings, pools, open_things, redis_url, epoch),
             holidays=LibraryHolidayCalendar(),
+            recurrences=RecurrenceRules(),
             door=door,
             verified=verified,
             fence=fence,
