@@ -10,11 +10,12 @@ from pydantic import ConfigDict
 from starlette.responses import Response
 
 from api.affected import affected
+from api.calendar_shapes import CalendarEntryShape
 from api.commanding import Changed, Commanded, IfMatchIfGiven, answered
 from api.contract import command, query
 from api.notes import folded, keep_resource_note, notes_of
 from api.reading import Asked, Listed, Reading, shown, whole, window
-from api.shapes import CalendarEntryShape, ClosedShape, ClosureShape, HoursSetShape, HoursShape, VersionedShape
+from api.shapes import ClosedShape, ClosureShape, HoursSetShape, HoursShape, VersionedShape
 from api.values import INSTANT_MAX, Body, DayOrInstant, FreeText, Instant
 from api.weekly_hours import WorkingHours, overrides_of, shifts_of, shown_overrides, shown_shifts
 from application.resource_times import (
@@ -155,7 +156,8 @@ def _shown_hours(resource: Resource) -> dict[str, object]:
     return {"working_hours": shown_shifts(resource.shifts), "overrides": shown_overrides(resource.overrides)}
 
 
-def _shown_entry(entry: resource_calendars.Entry) -> dict[str, object]:
+def _shown_entry(one: resource_calendars.Shown) -> dict[str, object]:
+    entry = one.entry
     visit = {
         "id": entry.id,
         "status": entry.status,
@@ -165,7 +167,6 @@ def _shown_entry(entry: resource_calendars.Entry) -> dict[str, object]:
         "end": entry.end,
         "version": entry.version,
     }
-    is_visit = entry.kind == "appointment"
     return {
         "kind": entry.kind,
         "start": entry.start,
@@ -173,6 +174,26 @@ def _shown_entry(entry: resource_calendars.Entry) -> dict[str, object]:
         "claim_start": entry.claim_start,
         "claim_end": entry.claim_end,
         "quantity": entry.quantity,
-        "appointment": visit if is_visit else None,
-        "closure_id": None if is_visit else entry.id,
+        "appointment": visit if entry.kind == "appointment" else None,
+        "session": _shown_session(one) if entry.kind == "session" else None,
+        "closure_id": entry.id if entry.kind == "closure" else None,
+    }
+
+
+def _shown_session(one: resource_calendars.Shown) -> dict[str, object]:
+    return {
+        "id": one.entry.id,
+        "service_id": one.entry.service_id,
+        "seats": one.entry.seats,
+        "seats_taken": one.entry.seats_taken,
+        "appointments": [
+            {
+                "id": guest.appointment_id,
+                "status": guest.status,
+                "customer_id": guest.customer_id,
+                "seats": guest.seats,
+                "version": guest.version,
+            }
+            for guest in one.guests
+        ],
     }

@@ -238,19 +238,6 @@ class AttentionShape(BaseModel):
     end: datetime
 
 
-class CalendarEntryShape(BaseModel):
-    """The claim is what the resource is taken for: the visit with its buffers."""
-
-    kind: Literal["appointment", "closure"]
-    start: datetime
-    end: datetime
-    claim_start: datetime
-    claim_end: datetime
-    quantity: int | None
-    appointment: dict[str, Any] | None
-    closure_id: UUID | None
-
-
 class SlotShape(BaseModel):
     start: datetime
     end: datetime

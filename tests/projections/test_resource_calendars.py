@@ -1,5 +1,6 @@
 """Resources' calendars, and what their followers are told."""
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,10 @@ from hypothesis import given
 from application.journal import Recorded
 from domain.appointment import Status
 from domain.resource import Resource
+from domain.session import Session
 from projections import changes, resource_calendars
-from projections.resource_calendars import Entry, ResourceCalendars
+from projections.calendar_rows import Entry
+from projections.resource_calendars import ResourceCalendars, Shown
 from tests.desk import HOUR, MINUTE, MONDAY
 from tests.projections.history import PARTITIONS, Clinic, Deed, deeds, journal_of
 from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, one_at_a_time, steps
@@ -19,9 +22,22 @@ from tests.projections.redelivery import Step, asked, deliver, digests, on_real_
 ALWAYS = (MONDAY - 24 * HOUR, MONDAY + 24 * 4000 * HOUR)
 
 
-def calendar(url: str, clinic: Clinic, resource_id: UUID) -> list[Entry]:
+def shown(url: str, clinic: Clinic, resource_id: UUID) -> list[Shown]:
     own = clinic.desk.organization_id
     return asked(url, lambda pool: resource_calendars.entries(pool, own, resource_id, *ALWAYS))
+
+
+def calendar(url: str, clinic: Clinic, resource_id: UUID) -> list[Entry]:
+    return [one.entry for one in shown(url, clinic, resource_id)]
+
+
+def resources(clinic: Clinic) -> list[UUID]:
+    return [*clinic.rooms, clinic.practitioner, *clinic.studios, *clinic.chairs]
+
+
+def sessions(clinic: Clinic) -> list[Session]:
+    states = [stream.state for stream in clinic.desk.streams.values()]
+    return [state for state in states if isinstance(state, Session) and state.is_open]
 
 
 def told(url: str, resource_id: UUID) -> list[dict[str, Any]]:
@@ -48,19 +64,51 @@ def test_it_holds_each_claim_and_each_closure(postgres_url: str, deeds: list[Dee
 
     deliver(postgres_url, ResourceCalendars(PARTITIONS), journal, steps)
 
-    for resource_id in (*clinic.rooms, clinic.practitioner):
+    visits = [clinic.desk.appointment(appointment_id) for appointment_id in clinic.appointments]
+    for resource_id in resources(clinic):
         resource = clinic.desk.streams[resource_id].state
         assert isinstance(resource, Resource)
-        visits = [clinic.desk.appointment(appointment_id) for appointment_id in clinic.appointments]
         claims = {
             (visit.id, visit.status, visit.claim.start, visit.claim.end)
             for visit in visits
             for allotment in visit.allotments
-            if allotment.resource_id == resource_id and visit.status is not Status.CANCELLED
+            if allotment.resource_id == resource_id and visit.has_claims and visit.session_id is None
+        }
+        in_common = {
+            (session.id, None, session.claim.start, session.claim.end)
+            for session in sessions(clinic)
+            for allotment in session.allotments
+            if allotment.resource_id == resource_id
         }
         closures = {(c.id, None, c.interval.start, c.interval.end) for c in resource.closures}
         entries = calendar(postgres_url, clinic, resource_id)
-        assert {(e.id, e.status, e.claim_start, e.claim_end) for e in entries} == claims | closures
+        assert {(e.id, e.status, e.claim_start, e.claim_end) for e in entries} == claims | in_common | closures
+
+
+@on_real_tables
+@given(deeds=deeds, steps=steps)
+def test_a_session_is_one_entry_with_the_seats_and_guests_that_it_has(
+    postgres_url: str, deeds: list[Deed], steps: list[Step]
+) -> None:
+    (clinic, _), journal = journal_of([*deeds, *(Deed(0, "seat", which, 0) for which in range(3))])
+
+    deliver(postgres_url, ResourceCalendars(PARTITIONS), journal, steps)
+
+    for studio in clinic.studios:
+        found = [one for one in shown(postgres_url, clinic, studio) if one.entry.kind == "session"]
+        its = [one for one in sessions(clinic) if studio in [allotment.resource_id for allotment in one.allotments]]
+        assert {one.entry.id: (one.entry.seats, one.entry.seats_taken, guests(one)) for one in found} == {
+            session.id: (
+                session.seats,
+                sum(taker.seats for taker in session.takers),
+                {t.appointment_id: (t.seats, clinic.desk.appointment(t.appointment_id).status) for t in session.takers},
+            )
+            for session in its
+        }
+
+
+def guests(one: Shown) -> dict[UUID, tuple[int, Status]]:
+    return {guest.appointment_id: (guest.seats, guest.status) for guest in one.guests}
 
 
 @on_real_tables
@@ -73,12 +121,26 @@ def test_whoever_follows_the_changes_knows_the_calendar(
 
     deliver(postgres_url, ResourceCalendars(PARTITIONS), journal, steps)
 
-    for resource_id in clinic.rooms:
+    for resource_id in resources(clinic):
         known: dict[str, Any] = {}
+        seated: dict[str, dict[str, Any]] = defaultdict(dict)
         for data in told(postgres_url, resource_id):
             known[data["id"]] = data
-        present = {key: data["status"] for key, data in known.items() if "removed" not in data}
-        assert present == {str(e.id): e.status for e in calendar(postgres_url, clinic, resource_id)}
+            if guest := data.get("appointment"):
+                seated[data["id"]][guest["id"]] = guest
+            elif data.get("kind") == "session" or "removed" in data:
+                seated.pop(data["id"], None)  # opened anew, or gone
+        present = {key: data for key, data in known.items() if "removed" not in data}
+        found = shown(postgres_url, clinic, resource_id)
+        assert {key: (data["status"], data["seats_taken"]) for key, data in present.items()} == {
+            str(one.entry.id): (one.entry.status, one.entry.seats_taken) for one in found
+        }
+        assert {
+            (key, its_id, guest["status"], guest["seats"])
+            for key, its in seated.items()
+            for its_id, guest in its.items()
+            if "removed" not in guest
+        } == {(str(one.entry.id), str(g.appointment_id), g.status, g.seats) for one in found for g in one.guests}
 
 
 def moved() -> tuple[Clinic, list[Recorded]]:
@@ -109,6 +171,10 @@ def test_a_move_to_another_room_is_told_in_both(postgres_url: str) -> None:
             "customer_id": str(clinic.customers[0]),
             "service_id": str(clinic.service),
             "held_until": None,
+            "series_id": None,
+            "recurrence_id": None,
+            "seats": None,
+            "seats_taken": None,
             "version": 2,
         }
     ]
