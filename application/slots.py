@@ -120,7 +120,7 @@ async def alternatives(
     # Of what was too soon, or long past, the fortnight is counted from the earliest start that there is.
     after = max(refused + timedelta.resolution, now + timedelta(minutes=service.terms.min_notice_min))
     found: list[Slot] = []
-    for choices in (_wished_for(offer, resource_ids), _wished_for(offer, ())):
+    for choices in (wished_for(offer, resource_ids), wished_for(offer, ())):
         for within in ALTERNATIVES_LOOKED_FOR_WITHIN:
             known = {slot.start for slot in found}
             wanted = ALTERNATIVES - len(found)
@@ -139,7 +139,7 @@ async def time_zone_of(sources: Sources, organization_id: UUID, service_id: UUID
     return next((one.resource.time_zone for choice in offer.choices for one in choice.candidates), "UTC")
 
 
-def _wished_for(offer: Offer, wanted_ids: Sequence[UUID]) -> Choices:
+def wished_for(offer: Offer, wanted_ids: Sequence[UUID]) -> Choices:
     """Those who were asked for where they suit; else all."""
     try:
         return assigned(offer.service, offer.choices, wanted_ids, _id_of)
@@ -163,7 +163,7 @@ async def _free(
 ) -> list[Slot]:
     """The first ``limit`` slots that start in [start, end)."""
     now = sources.clock.now()
-    starts = _bookable(service, start, end, now)
+    starts = bookable(service, start, end, now)
     if starts is None:
         return []
     window = window_of(service, starts, whole_dates=looks_at_whole_dates(choices))
@@ -176,7 +176,7 @@ async def _free(
     return [Slot(visit.start, visit.end, resource_ids) for visit, resource_ids in visits]
 
 
-def _bookable(service: Service, start: datetime, end: datetime, now: datetime) -> Interval | None:
+def bookable(service: Service, start: datetime, end: datetime, now: datetime) -> Interval | None:
     """The part of [start, end) between notice and horizon: nothing beyond need be read, whatever was asked for."""
     earliest = now + timedelta(minutes=service.terms.min_notice_min)
     latest = now + timedelta(days=service.terms.max_advance_days)
