@@ -29,6 +29,7 @@ from api import (
     signing_in,
     slots,
     stream,
+    waitlist,
 )
 from api.contract import describe
 from api.edge import Edge
@@ -65,6 +66,7 @@ ROUTERS = (
     retirement.router,
     pools.router,
     offered_services.router,
+    waitlist.router,
     attention.router,
     notifications.router,
     audit.router,

@@ -165,8 +165,8 @@ class Session:
     async def _begin(self, wanted: Subscribe) -> None:
         """Admit, tell history, and join those who follow the topic live."""
         try:
-            await self.node.gate.admit(self.bearer.actor, wanted.topic)
-            cursor = await self._tell_history(wanted)
+            topic = await self.node.gate.admit(self.bearer.actor, wanted.topic)
+            cursor = await self._tell_history(wanted, topic)
         except NotAdmitted as refused:
             self._give_up(wanted.id, refused.code, refused.title)
             return
@@ -181,7 +181,7 @@ class Session:
         def hand_over(tail: str | None) -> None:
             self.outbox.put(frames.resync(wanted.id) if tail is None else head + tail)
 
-        subscription = Subscription(self.bearer.actor.organization_id, wanted.topic, cursor, hand_over)
+        subscription = Subscription(self.bearer.actor.organization_id, topic, cursor, hand_over)
         self._subscriptions[wanted.id] = subscription
         self._histories.pop(wanted.id, None)
         self.node.broadcaster.join(subscription)
@@ -191,17 +191,17 @@ class Session:
         self._subscriptions.pop(subscription_id, None)
         self.outbox.put(frames.error(code, title, subscription_id))
 
-    async def _tell_history(self, wanted: Subscribe) -> int:
+    async def _tell_history(self, wanted: Subscribe, topic: str) -> int:
         """Put every change after ``since`` into the outbox; returns the position up to which that is all."""
         feed, organization_id = self.node.feed, self.bearer.actor.organization_id
         # Before the changes are read: all up to here is then among them.
-        applied = await feed.applied_through(wanted.topic, organization_id)
+        applied = await feed.applied_through(topic, organization_id)
         if wanted.since is None:
             return applied
         cursor, head = wanted.since, frames.change_head(wanted.id)
         while True:
-            changes = await feed.since({wanted.topic: cursor}, CHANGES_PER_TOPIC)
-            if await feed.pruned_through(wanted.topic, organization_id) > cursor:
+            changes = await feed.since({topic: cursor}, CHANGES_PER_TOPIC)
+            if await feed.pruned_through(topic, organization_id) > cursor:
                 self.outbox.put(frames.resync(wanted.id))
                 return max(cursor, applied)
             for change in changes:

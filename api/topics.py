@@ -7,8 +7,9 @@ from uuid import UUID
 
 from api import stream_frames as frames
 from application.journal import Journal
-from domain.permissions import Actor, ensure_may
+from domain.permissions import Actor, Reach, ensure_may, reach
 from domain.refusals import Forbidden
+from projections.waitlist_queue import topic_of
 
 KNOWN_MAX = 50_000
 
@@ -21,6 +22,8 @@ _MAY: dict[tuple[str, str], Callable[[Actor, UUID], None]] = {
     ("service", "availability"): lambda actor, _: ensure_may(actor, "slots.read"),
     ("customer", "appointments"): lambda actor, its: ensure_may(actor, "appointment.read", subject_id=its),
 }
+WAITLIST = "organization:waitlist"
+"""The topic of the reader's own organization; a customer may read no more of it than what is their own."""
 
 
 class NotAdmitted(Exception):  # noqa: N818
@@ -42,10 +45,14 @@ class TopicGate:
     journal: Journal
     _owners: dict[tuple[str, UUID], UUID] = field(default_factory=dict)
 
-    async def admit(self, actor: Actor, topic: str) -> None:
-        """Raises ``NotAdmitted``, the same for what does not exist and what is another organization's;
-        ``JournalUnavailable``.
+    async def admit(self, actor: Actor, topic: str) -> str:
+        """The topic as the read models write it. Raises ``NotAdmitted``, the same for what does not exist and what is
+        another organization's; ``JournalUnavailable``.
         """
+        if topic == WAITLIST:
+            if reach(actor, "waitlist.read") is not Reach.ALL:
+                raise NotAdmitted(frames.NOT_ALLOWED, "Your role does not allow this.")
+            return topic_of(actor.organization_id)
         found = _TOPIC.fullmatch(topic)
         may = _MAY.get((found["kind"], found["view"])) if found else None
         if found is None or may is None:
@@ -57,6 +64,7 @@ class TopicGate:
             raise NotAdmitted(frames.NOT_ALLOWED, "Your role does not allow this.") from None
         if await self._owner(found["kind"], object_id) != actor.organization_id:
             raise NotAdmitted(frames.NOT_ALLOWED, "There is no such object in this organization.")
+        return topic
 
     async def _owner(self, kind: str, object_id: UUID) -> UUID | None:
         known = self._owners.get((kind, object_id))

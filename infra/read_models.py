@@ -14,6 +14,7 @@ from projections.checkpoint import Sink
 from projections.customer_calendars import CustomerCalendars
 from projections.resource_calendars import ResourceCalendars
 from projections.series import SeriesList
+from projections.waitlist_queue import WaitlistQueue
 
 NAMES: tuple[str, ...] = (
     Catalogue.NAME,
@@ -23,6 +24,7 @@ NAMES: tuple[str, ...] = (
     Availability.NAME,
     Attention.NAME,
     SeriesList.NAME,
+    WaitlistQueue.NAME,
     AuditTrail.NAME,
 )
 
@@ -42,6 +44,7 @@ def read_models(
         Availability(partitions, hints, masks),
         Attention(),
         SeriesList(),
+        WaitlistQueue(partitions, hints),
         AuditTrail(),
     ]
     return [sink for sink in sinks if not names or sink.NAME in names]

@@ -13,7 +13,12 @@ from application.feed import partition_of
 from projections import changes
 from projections.changes import Change
 
-SCHEMAS = {"resource": "resource_calendars", "customer": "customer_calendars", "service": "availability"}
+SCHEMAS = {
+    "resource": "resource_calendars",
+    "customer": "customer_calendars",
+    "service": "availability",
+    "organization": "waitlist_queue",
+}
 """The read model that writes a topic's changes, by the topic's first word."""
 
 
