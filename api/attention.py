@@ -1,4 +1,4 @@
-"""Appointments that someone has to look after: their resource was closed, or has other hours, since."""
+"""Appointments that someone has to look after: their resource is not open for them any more."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -12,7 +12,8 @@ from api.reading import Asked, Cursor, Limit, Listed, page, place_of
 from api.shapes import AttentionShape
 from domain.permissions import ensure_may
 from projections import attention
-from projections.attention import Attention, Mark, Place
+from projections.attention import Attention, Place
+from projections.attention_rows import Mark
 
 router = APIRouter(prefix="/v1/attention", tags=["appointments"])
 
@@ -24,7 +25,7 @@ async def list_attention(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """By start: what a closure or new working hours hit, until it is moved or over, or the resource is open again."""
+    """By start: what a closure, new hours, a holiday or a retirement hit, until it is moved, over or open again."""
     ensure_may(asked.actor, "attention.read")
     place = place_of(cursor, Place)
     await asked.caught_up(Attention.NAME)

@@ -76,4 +76,5 @@ def _names(names: Iterable[str]) -> Composed:
 
 
 def _json(rows: object) -> str:
-    return msgspec.json.encode(rows).decode()
+    # Sets have an order of their own in each process; a row is to be the same whoever writes it.
+    return msgspec.json.encode(rows, order="deterministic").decode()

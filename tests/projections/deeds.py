@@ -178,12 +178,13 @@ def _keeps_a_holiday(clinic: Clinic, deed: Deed) -> None:
 
 
 def _retires(clinic: Clinic, deed: Deed) -> None:
-    wish = resource_times.RetireResource(resource_id=clinic.studios[deed.which % 2], retired_at=clinic.start(deed))
+    retiring = [*clinic.studios, *clinic.chairs][deed.which]
+    wish = resource_times.RetireResource(resource_id=retiring, retired_at=clinic.start(deed))
     clinic.desk.do(resource_times.retire_resource, wish, clinic.desk.owner)
 
 
 def _reinstates(clinic: Clinic, deed: Deed) -> None:
-    wish = resource_times.ReinstateResource(resource_id=clinic.studios[deed.which % 2])
+    wish = resource_times.ReinstateResource(resource_id=[*clinic.studios, *clinic.chairs][deed.which])
     clinic.desk.do(resource_times.reinstate_resource, wish, clinic.desk.owner)
 
 

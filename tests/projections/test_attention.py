@@ -1,4 +1,4 @@
-"""Appointments that a closure or new working hours hit: listed until someone looked after them."""
+"""Appointments that other rules of their resource hit: listed until someone looked after them."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -8,10 +8,12 @@ from hypothesis import given
 
 from application.journal import Recorded
 from domain.appointment import Appointment, Status
-from domain.refusals import OutsideWorkingHours, ResourceClosed
+from domain.location import HolidaysSet, Location
+from domain.refusals import ClosedForHoliday, OutsideWorkingHours, Refusal, ResourceClosed, ResourceRetired
 from domain.resource import Resource
 from projections import attention
-from projections.attention import Attention, Mark, Place
+from projections.attention import Attention, Place
+from projections.attention_rows import Mark
 from tests.desk import HOUR, MONDAY
 from tests.projections.history import Clinic, Deed, deeds, journal_of
 from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, one_at_a_time, steps
@@ -21,6 +23,20 @@ CLOSED = Deed(0, "close", 0, 20)
 OFFICE_HOURS_ONLY = Deed(0, "set_hours", 0, 0)
 OPEN_ALL_DAY = Deed(0, "set_hours", 2, 0)
 REOPENED = Deed(0, "reopen", 0, 0)
+SEATED = Deed(0, "seat", 0, 0)  # from one to two, in the first studio, which is at a location
+HOLIDAY = Deed(0, "keep_holiday", 1, 0)
+NO_HOLIDAYS = Deed(0, "keep_holiday", 0, 0)
+RETIRED = Deed(0, "retire", 0, 1)
+REINSTATED = Deed(0, "reinstate", 0, 0)
+REQUESTED = Deed(0, "request", 0, 0)  # from one to half past, on the first chair
+CHAIR_RETIRED = Deed(0, "retire", 2, 1)
+
+SLUGS: dict[type[Refusal], str] = {
+    ResourceRetired: "resource-retired",
+    ResourceClosed: "resource-closed",
+    ClosedForHoliday: "closed-for-holiday",
+    OutsideWorkingHours: "outside-working-hours",
+}
 
 Refused = tuple[UUID, UUID, str, UUID | None]
 
@@ -57,12 +73,12 @@ def refused_now(clinic: Clinic, visit: Appointment) -> list[Refused]:
     for allotment in visit.allotments:
         resource = clinic.desk.streams[allotment.resource_id].state
         assert isinstance(resource, Resource)
-        try:
-            resource.ensure_open(visit.claim)
-        except ResourceClosed as closed:
-            found.append((visit.id, resource.id, "resource-closed", closed.closure_id))
-        except OutsideWorkingHours:
-            found.append((visit.id, resource.id, "outside-working-hours", None))
+        location = clinic.desk.streams[resource.location_id].state if resource.location_id else None
+        assert location is None or isinstance(location, Location)
+        for refusal in resource.observing(location).reasons_against(visit.claim):
+            closure_id = refusal.closure_id if isinstance(refusal, ResourceClosed) else None
+            found.append((visit.id, resource.id, SLUGS[type(refusal)], closure_id))
+            break
     return found
 
 
@@ -76,8 +92,9 @@ def test_no_visit_to_come_is_forgotten_and_none_is_marked_in_vain(
     deliver(postgres_url, Attention(), journal, steps)
 
     visits = [clinic.desk.appointment(appointment_id) for appointment_id in clinic.appointments]
-    active = [visit for visit in visits if visit.status in {Status.HELD, Status.BOOKED, Status.ARRIVED}]
-    to_come = [visit for visit in active if visit.visit.end > clinic.desk.now]
+    active = [v for v in visits if v.status in {Status.HELD, Status.PENDING, Status.BOOKED, Status.ARRIVED}]
+    # What the house put there against the rules is marked only if another reason came.
+    to_come = [visit for visit in active if visit.visit.end > clinic.desk.now and not visit.overridden]
     marked = {(m.appointment_id, m.resource_id, m.reason, m.closure_id) for m in marks(postgres_url, clinic)}
     assert marked <= {refused for visit in active for refused in refused_now(clinic, visit)}
     assert marked >= {refused for visit in to_come for refused in refused_now(clinic, visit)}
@@ -127,6 +144,11 @@ def test_new_hours_mark_the_visits_that_they_leave_outside(postgres_url: str) ->
         (BOOKED, CLOSED, REOPENED),
         (BOOKED, CLOSED, Deed(0, "reopen", 0, 0, wait_hours=24 * 10)),
         (BOOKED, OFFICE_HOURS_ONLY, OPEN_ALL_DAY),
+        (SEATED, HOLIDAY, NO_HOLIDAYS),
+        (SEATED, HOLIDAY, Deed(0, "release", 0, 0, wait_hours=2)),
+        (SEATED, RETIRED, REINSTATED),
+        (SEATED, RETIRED, Deed(0, "retire", 0, 2)),
+        (REQUESTED, CHAIR_RETIRED, Deed(0, "lapse", 0, 0, wait_hours=2)),
     ],
     ids=[
         "moved",
@@ -138,6 +160,11 @@ def test_new_hours_mark_the_visits_that_they_leave_outside(postgres_url: str) ->
         "reopened",
         "reopened when past",
         "hours set back",
+        "no holiday after all",
+        "released",
+        "reinstated",
+        "retired later",
+        "a request that lapsed",
     ],
 )
 def test_a_visit_leaves_when_it_is_looked_after_or_its_room_is_open_again(
@@ -161,6 +188,43 @@ def test_a_visit_stays_until_someone_looked_after_it(postgres_url: str, then: De
     _, _, found = told(postgres_url, BOOKED, CLOSED, then)
 
     assert found == found_before != []
+
+
+def test_a_holiday_marks_the_visits_at_its_location_on_that_day(postgres_url: str) -> None:
+    elsewhere, next_day = Deed(0, "book", 0, 20), Deed(0, "seat", 1, 0, wait_hours=24)
+
+    clinic, journal, found = told(postgres_url, SEATED, elsewhere, HOLIDAY, next_day)
+
+    holiday = next(recorded for recorded in journal if isinstance(recorded.fact, HolidaysSet))
+    assert [(m.appointment_id, m.resource_id, m.reason, m.since) for m in found] == [
+        (clinic.appointments[0], clinic.studios[0], "closed-for-holiday", holiday.position)
+    ]
+
+
+def test_a_retirement_marks_the_visits_that_end_later(postgres_url: str) -> None:
+    clinic, _, found = told(postgres_url, SEATED, RETIRED)
+    _, _, ended_before = told(postgres_url, SEATED, Deed(0, "retire", 0, 2))
+
+    assert [(mark.resource_id, mark.reason) for mark in found] == [(clinic.studios[0], "resource-retired")]
+    assert ended_before == []
+
+
+def test_a_request_is_marked_and_stays_so_when_it_is_approved(postgres_url: str) -> None:
+    _, _, requested = told(postgres_url, REQUESTED, CHAIR_RETIRED)
+    _, _, approved = told(postgres_url, REQUESTED, CHAIR_RETIRED, Deed(0, "approve", 0, 0))
+
+    assert reasons(requested) == ["resource-retired"]
+    assert approved == requested
+
+
+def test_what_the_house_put_outside_the_hours_knowingly_is_marked_for_another_reason_alone(postgres_url: str) -> None:
+    knowingly = (OFFICE_HOURS_ONLY, Deed(0, "set_hours", 1, 0), Deed(0, "overbook", 0, 20))
+
+    _, _, found = told(postgres_url, *knowingly, OFFICE_HOURS_ONLY)
+    _, _, closed = told(postgres_url, *knowingly, OFFICE_HOURS_ONLY, CLOSED)
+
+    assert found == []
+    assert reasons(closed) == ["resource-closed"]
 
 
 def test_a_hold_that_is_confirmed_stays(postgres_url: str) -> None:
