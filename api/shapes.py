@@ -230,7 +230,7 @@ class AttentionShape(BaseModel):
 
     appointment_id: UUID
     resource_id: UUID
-    reason: Literal["outside-working-hours", "resource-closed"]
+    reason: Literal["resource-retired", "resource-closed", "closed-for-holiday", "outside-working-hours"]
     closure_id: UUID | None
     since: int
     at: datetime
