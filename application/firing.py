@@ -1,6 +1,7 @@
 """How timers that are due become commands: each fires until the journal has settled it, and takes effect once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -79,19 +80,27 @@ async def fire(
     limit: int = TIMERS_TAKEN_MAX,
     report: Callable[[Timer, Exception], None] = _unreported,
 ) -> Fired:
-    """Fire what is due, all at once, so that it is decided and appended in one batch.
+    """Fire what is due, all at once, so that it is decided and appended in one batch; of one visit one after another.
 
     A kind of timer with a procedure runs that; each other one is a command. ``report`` hears of what failed, which is
     tried again like the rest. A process that dies in here leaves its timers to the next one, whose commands have the
     same ids.
     """
     async with due.take(limit, now) as taken:
-        ends = await asyncio.gather(*(_end_of(timer, submit, procedures, report) for timer in taken.timers))
-        by_end = {end: [t for t, its in zip(taken.timers, ends, strict=True) if its == end] for end in set(ends)}
-        later = [*by_end.get("put_off", ()), *by_end.get("broken", ())]
+        ends: dict[UUID, str] = {}
+
+        async def in_order(timers: Sequence[Timer]) -> None:
+            for timer in timers:
+                ends[timer.id] = await _end_of(timer, submit, procedures, report)
+
+        by_visit: dict[UUID, list[Timer]] = {}
+        for timer in taken.timers:
+            by_visit.setdefault(timer.about_id, []).append(timer)
+        await asyncio.gather(*map(in_order, by_visit.values()))
+        later = [timer for timer in taken.timers if ends[timer.id] in {"put_off", "broken"}]
         await taken.done([timer for timer in taken.timers if timer not in later])
         await taken.put_off(later)
-    return Fired(**{end: len(timers) for end, timers in by_end.items()})
+    return Fired(**Counter(ends.values()))
 
 
 async def _end_of(

@@ -1,4 +1,4 @@
-"""The providers' fake, the real SDKs that talk to it, and a front desk with an empty ledger."""
+"""The providers' fake, the real SDKs that talk to it, and a front desk with an empty ledger and no timers."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -53,8 +53,9 @@ def pool(postgres_url: str) -> Iterator[ConnectionPool[Any]]:
 @pytest.fixture
 def front(postgres_url: str, pool: ConnectionPool[Any]) -> FrontDesk:
     with pool.connection() as connection:
-        connection.execute("TRUNCATE deliveries.notice, deliveries.delivery")
+        connection.execute("TRUNCATE deliveries.notice, deliveries.delivery, timers.timer")
         connection.execute("UPDATE deliveries.checkpoint SET position = 0")
+        connection.execute("UPDATE timers.checkpoint SET position = 0")
     return FrontDesk(postgres_url, pool, next(_seeds))
 
 

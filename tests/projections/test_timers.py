@@ -1,25 +1,22 @@
 """A hold lapses at its deadline: never early, soon after, once, whoever keeps the time and whoever dies."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import psycopg
 import pytest
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from adapters.postgres_journal import PostgresJournal
 from application import visits
 from application.decision import UseCase
 from application.firing import Fired, fire
 from application.writer import Answer, Busy, Writer
 from domain.appointment import Appointment
-from projections.timers import DueTimers, Timers
+from projections.timers import Timers
 from tests.desk import MINUTE
 from tests.projections.front_desk import FrontDesk, fed, follower
+from tests.projections.timekeeper_scene import Keeper, kept, lapsed, timers
 
 HOLD = 30 * MINUTE
 
@@ -28,53 +25,9 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-@pytest.fixture
-def front(front: FrontDesk, pool: ConnectionPool[Any]) -> FrontDesk:
-    with pool.connection() as connection:
-        connection.execute("TRUNCATE timers.timer")
-        connection.execute("UPDATE timers.checkpoint SET position = 0")
-    return front
-
-
 def holds(front: FrontDesk, count: int = 1) -> list[Appointment]:
     customer = front.customer()
     return [front.books(customer, n * 2, hold_min=30) for n in range(count)]
-
-
-def timers(front: FrontDesk) -> list[tuple[UUID, datetime]]:
-    with psycopg.connect(front.url) as connection:
-        return connection.execute("SELECT about_id, due_at FROM timers.timer ORDER BY due_at").fetchall()
-
-
-def lapsed(front: FrontDesk) -> int:
-    with psycopg.connect(front.url) as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM stored_events WHERE topic = 'appointment.hold_lapsed.v1' AND originator_id = ANY(%s)",
-            ([one.stream_id for one in front.recorded],),
-        ).fetchone()
-    assert row
-    return int(row[0])
-
-
-class Keeper:
-    """What a timekeeper process does, with the desk's time as the writer's clock."""
-
-    def __init__(self, due: DueTimers, writer: Writer) -> None:
-        self.due, self.writer = due, writer
-
-    async def fires(self, now: datetime | None = None) -> Fired:
-        return await fire(self.due, self.writer.submit, now=now)
-
-
-def kept(front: FrontDesk, story: Callable[[Keeper], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with AsyncConnectionPool(front.url, min_size=1, max_size=8, kwargs={"autocommit": True}) as pool:
-            writer = Writer(PostgresJournal(pool), front, encode=msgspec.json.encode)
-            writing = asyncio.create_task(writer.run())
-            await story(Keeper(DueTimers(pool), writer))
-            writing.cancel()
-
-    asyncio.run(run())
 
 
 def test_a_hold_lapses_at_its_deadline_and_not_a_microsecond_before(front: FrontDesk) -> None:
