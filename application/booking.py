@@ -7,6 +7,7 @@ from uuid import UUID
 from application.decision import Decision, View
 from application.offering import offer_released
 from application.placing import Wish, begin, find_place, leave, take
+from application.seating import leave_seats
 from application.visits import ensure_may_override, notice_for, visit_decision, visit_for
 from domain import lifecycle
 from domain.account import Customer
@@ -15,6 +16,7 @@ from domain.permissions import Actor, ensure_may
 from domain.refusals import InvalidValue
 from domain.rules import Rule
 from domain.service import Service
+from domain.session import session_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,9 @@ def move(
         is_hold=visit.status is Status.HELD,
         waived=to.override,
     )
+    if visit.session_id not in {None, session_id(service.id, to.start)}:
+        # Whoever is alone in a session must not stand in the way of their own move.
+        leave_seats(view, visit, actor, now)
     place = find_place(view, wish, actor, now)
     moved = AppointmentRescheduled(
         appointment_id=visit.id,
