@@ -124,11 +124,27 @@ class Clinic:
         forger = self.forger()
         visit = {
             "appointment_id": data["appointment_id"],
+            "service_id": str(self.service),
+            "customer_id": str(uuid4()),
+            "visit": data["claim"],
             "claim": data["claim"],
             "allotments": [{"resource_id": data["resource_id"], "quantity": data["quantity"]}],
         }
         forger.write(UUID(data["appointment_id"]), "appointment.booked.v1", visit)
+        forger.write(*entered(visit), same_command=True)
         return forger.write(original[1], CLAIMED, data, same_command=True)
+
+
+def entered(visit: Mapping[str, Any], **changes: Any) -> tuple[UUID, str, dict[str, Any]]:
+    """The fact, with its stream and topic, that enters a visit of one month on its customer's page."""
+    month = visit["visit"]["start"][:8] + "01"
+    page = {"holder_id": visit["customer_id"], "month": month} | changes
+    its = {key: visit[key] for key in ("appointment_id", "service_id", "visit")} | page
+    return page_of(page), "booking_page.visit_entered.v1", its
+
+
+def page_of(page: Mapping[str, str]) -> UUID:
+    return uuid5(UUID(page["holder_id"]), page["month"][:7])
 
 
 def only(findings: Findings, kind: str) -> None:
