@@ -7,6 +7,7 @@ snapshot or cut off can cost time, never a wrong answer.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -29,8 +30,14 @@ class Block:
 class MaskSource(Protocol):
     """The read model's end."""
 
-    async def versions(self, resource_ids: Sequence[UUID], first: int, last: int) -> Mapping[BlockKey, int]:
-        """Of all blocks ``first`` … ``last`` in which anything was ever claimed, in one round trip."""
+    async def versions(
+        self, resource_ids: Sequence[UUID], first: int, last: int, now: datetime
+    ) -> Mapping[BlockKey, int | bytes]:
+        """Of all blocks ``first`` … ``last`` in which anything was ever claimed, in one round trip.
+
+        Where the deadline of a claim has passed at ``now``, and no fact says so yet, that claim blocks nobody: of
+        such a block the planes without it instead of its version.
+        """
 
     async def read(self, keys: Sequence[BlockKey]) -> Mapping[BlockKey, Block]:
         """Those blocks, in one round trip."""
@@ -60,14 +67,22 @@ class Masks:
     source: MaskSource
     cache: MaskCache | None = None
 
-    async def read(self, resource_ids: Sequence[UUID], first: int, last: int) -> Mapping[UUID, Sequence[bytes]]:
-        """Of each resource the planes of the blocks ``first`` … ``last``; empty where nothing is claimed."""
+    async def read(
+        self, resource_ids: Sequence[UUID], first: int, last: int, now: datetime
+    ) -> Mapping[UUID, Sequence[bytes]]:
+        """Of each resource the planes of the blocks ``first`` … ``last`` at ``now``; empty where nothing is claimed."""
         # The versions are read before the cache: the projector writes there before it commits, so the cache is
         # then at least as new, unless it has lost something.
-        versions = await self.source.versions(resource_ids, first, last)
+        known = await self.source.versions(resource_ids, first, last, now)
+        planes = {resource_id: [b""] * (last - first + 1) for resource_id in resource_ids}
+        versions = {}
+        for key, version in known.items():
+            if isinstance(version, bytes):
+                planes[key.resource_id][key.number - first] = version
+            else:
+                versions[key] = version
         keys = list(versions)
         cached = await self.cache.get(keys) if self.cache is not None and keys else [None] * len(keys)
-        planes = {resource_id: [b""] * (last - first + 1) for resource_id in resource_ids}
         missing = []
         for key, version, block in zip(keys, versions.values(), cached, strict=True):
             if block is not None and block.version >= version:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from application.clock import Clock
 from application.masks import Masks
+from application.occupancy import Visits, occupancy
 from domain.allocation import Choice, assigned
 from domain.availability import BLOCK_MIN, Candidate, looks_at_whole_dates, offered, window_of
 from domain.bit_planes import joined_up
@@ -49,15 +51,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A service and who can give it, as of ``position``."""
+    """A service and who can give it, as of ``position``; ``time_zone`` is the organization's."""
 
     service: Service
     choices: Choices
     position: int
+    time_zone: str
 
 
-class Offers(Protocol):
-    """The port to the rules: services, and the resources that meet their requirements."""
+class Offers(Visits, Protocol):
+    """The port to the rules: services, the resources that meet their requirements, and what their visits take up."""
 
     async def offer(self, organization_id: UUID, service_id: UUID) -> Offer | None:
         """None if the organization has no such service."""
@@ -72,6 +75,15 @@ class Sources:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """``choices`` are made for ``resource_ids`` already."""
+
+    choices: Choices
+    resource_ids: Sequence[UUID]
+    seats: int
+
+
 async def find_slots(
     sources: Sources,
     organization_id: UUID,
@@ -80,23 +92,27 @@ async def find_slots(
     end: datetime,
     *,
     resource_id: UUID | None = None,
+    seats: int = 1,
     limit: int | None = None,
 ) -> Found:
     """The slots that start in [start, end), earliest first; ``limit`` at most (``SLOTS_MAX`` if None).
 
-    With ``resource_id`` only those that a booking which asks for that resource would get. Raises ``NotFound``
-    (service), ``ResourceNotSuitable`` (the service never takes that resource) and ``InvalidValue`` (``end`` not after
-    ``start``, or more than 62 days).
+    They can be booked by anyone whom nothing keeps elsewhere, and who has not reached a limit for each customer: what
+    holds for one person is no matter of slots. Of a group appointment those with ``seats`` free. With ``resource_id``
+    only those that a booking which asks for that resource would get. Raises ``NotFound`` (service),
+    ``ResourceNotSuitable`` (the service never takes that resource) and ``InvalidValue`` (``end`` not after ``start``,
+    or more than 62 days; more ``seats`` than the service has).
     """
     if not start < end:
         raise InvalidValue("end", "after start")
     if end - start > WINDOW_MAX:
         raise InvalidValue("end", f"at most {WINDOW_MAX.days} days after start")
     offer = await _offer(sources, organization_id, service_id)
+    if not 1 <= seats <= offer.service.terms.seats:
+        raise InvalidValue("seats", f"between 1 and {offer.service.terms.seats}")
     wanted = (resource_id,) if resource_id else ()
-    choices = assigned(offer.service, offer.choices, wanted, _id_of)
-    slots = await _free(sources, offer.service, choices, start, end, limit or SLOTS_MAX)
-    return Found(slots, offer.position)
+    wish = _Wish(assigned(offer.service, offer.choices, wanted, _id_of), wanted, seats)
+    return Found(await _free(sources, offer, wish, start, end, limit or SLOTS_MAX), offer.position)
 
 
 async def alternatives(
@@ -106,6 +122,7 @@ async def alternatives(
     refused: datetime,
     *,
     resource_ids: Sequence[UUID] = (),
+    seats: int = 1,
 ) -> Sequence[Slot]:
     """The next three slots after a ``refused`` start, within 14 days: with the resources asked for first, then others.
 
@@ -120,12 +137,13 @@ async def alternatives(
     # Of what was too soon, or long past, the fortnight is counted from the earliest start that there is.
     after = max(refused + timedelta.resolution, now + timedelta(minutes=service.terms.min_notice_min))
     found: list[Slot] = []
-    for choices in (wished_for(offer, resource_ids), wished_for(offer, ())):
+    for wanted_ids in (resource_ids, ()):
+        wish = _Wish(wished_for(offer, wanted_ids), wanted_ids, seats)
         for within in ALTERNATIVES_LOOKED_FOR_WITHIN:
             known = {slot.start for slot in found}
             wanted = ALTERNATIVES - len(found)
             if wanted:
-                free = await _free(sources, service, choices, after, after + within, ALTERNATIVES + len(known))
+                free = await _free(sources, offer, wish, after, after + within, ALTERNATIVES + len(known))
                 found += [slot for slot in free if slot.start not in known][:wanted]
     return found
 
@@ -158,22 +176,25 @@ async def _offer(sources: Sources, organization_id: UUID, service_id: UUID) -> O
     return offer
 
 
-async def _free(
-    sources: Sources, service: Service, choices: Choices, start: datetime, end: datetime, limit: int
-) -> list[Slot]:
+async def _free(sources: Sources, offer: Offer, wish: _Wish, start: datetime, end: datetime, limit: int) -> list[Slot]:
     """The first ``limit`` slots that start in [start, end)."""
-    now = sources.clock.now()
+    now, service = sources.clock.now(), offer.service
     starts = bookable(service, start, end, now)
     if starts is None:
         return []
-    window = window_of(service, starts, whole_dates=looks_at_whole_dates(choices))
-    days = {one.resource.id: one for choice in choices for one in choice.candidates}
-    planes = await sources.masks.read(list(days), window.first_block, window.last_block)
+    # Asked before the diaries: a session that opens meanwhile is then in the way, and none is offered twice.
+    taken_up = await occupancy(sources.offers, service, ZoneInfo(offer.time_zone), starts, now)
+    window = window_of(service, starts, whole_dates=looks_at_whole_dates(wish.choices))
+    days = {one.resource.id: one for choice in wish.choices for one in choice.candidates}
+    planes = await sources.masks.read(list(days), window.first_block, window.last_block, now)
     by_id = {key: Candidate(open_days, joined_up(planes[key], BLOCK_MIN)) for key, open_days in days.items()}
-    suitable = [choice.among([by_id[one.resource.id] for one in choice.candidates]) for choice in choices]
-    found = offered(service, suitable, window, starts, now=now)
+    suitable = [choice.among([by_id[one.resource.id] for one in choice.candidates]) for choice in wish.choices]
+    found = offered(service, suitable, window, starts, now=now, besides=taken_up.not_for_new())
     visits = ((service.visit(start), resource_ids) for start, resource_ids in found.visits(limit))
-    return [Slot(visit.start, visit.end, resource_ids) for visit, resource_ids in visits]
+    slots = [Slot(visit.start, visit.end, resource_ids) for visit, resource_ids in visits]
+    joined = taken_up.joinable(service, starts, wish.seats, wish.resource_ids, now)
+    seated = [Slot(one.visit.start, one.visit.end, tuple(a.resource_id for a in one.allotments)) for one in joined]
+    return sorted([*slots, *seated], key=lambda slot: slot.start)[:limit] if seated else slots
 
 
 def bookable(service: Service, start: datetime, end: datetime, now: datetime) -> Interval | None:

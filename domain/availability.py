@@ -1,8 +1,7 @@
 """Which starts of a service are free: working hours − closures − claims, as arithmetic on minute masks.
 
 It offers exactly what ``domain.allocation.allocate`` and ``Service.ensure_bookable_at`` would accept, minute for
-minute, and names the resources that ``allocate`` would choose. A hold past its deadline is the one exception: it
-blocks here until the fact that it lapsed.
+minute, and names the resources that ``allocate`` would choose.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -118,13 +117,17 @@ def offered(
     starts: Interval,
     *,
     now: datetime,
+    besides: Iterable[Interval] = (),
 ) -> Offered:
-    """The free starts within ``starts``, which ``window`` was made for.
+    """The free starts within ``starts``, which ``window`` was made for, and not within ``besides``.
 
     ``choices`` as for ``allocate``: for each requirement, in order, the resources that suit it.
     """
     possible = _PossibleStarts(service, window)
     left = _bookable(service, window, starts, now)
+    for out in besides:
+        bounds = (minute_after_rounded_up(window.first_day, moment) for moment in (out.start, out.end))
+        left &= ~minutes(*(max(bound, 0) for bound in bounds))
     choosing = _Choosing(service, choices, possible, left)
     # What ``allocate`` does at one start, for all starts at once: each requirement takes its best candidate that is
     # free and that no requirement before it has taken.

@@ -5,8 +5,7 @@ taken from, the planes of the one or two blocks that it lies in.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
@@ -15,25 +14,16 @@ from psycopg import Cursor
 from application.hints import Hints
 from application.journal import Recorded
 from application.masks import BlockKey, MaskSink
-from domain import resource, service
+from domain import session
 from domain.availability import blocks_of, minutes_in_block
 from domain.bit_planes import add, subtract
-from domain.interval import Interval
-from domain.organization import ResourceListed
-from domain.resource import ResourceClosedFor, ResourceDetailsChanged, ResourceFact, ResourceReopened
+from domain.booking_page import VisitEntered, VisitLeft
 from domain.resource_day import ClaimReleased, SlotClaimed
-from domain.service import Service, ServiceFact
+from domain.session import SessionFact
 from projections import availability_rows, changes
-from projections.availability_rows import TOUCHING, ClaimKey, Listing, LiveClaim, Placed, Rows, Used, load
+from projections.availability_rows import TOUCHING, ClaimKey, LiveClaim, Rows, Used, load
+from projections.availability_ruling import RULING, Affected, ruled
 from projections.changes import Change, ChangeLog
-
-
-class Affected(NamedTuple):
-    """Where slots may have come or gone. ``start`` and ``end`` None: anywhere."""
-
-    resource_id: UUID | None
-    start: datetime | None = None
-    end: datetime | None = None
 
 
 class Availability:
@@ -71,81 +61,70 @@ def _project_one(recorded: Recorded, rows: Rows) -> Iterator[Change]:
     match recorded.fact:
         case SlotClaimed() | ClaimReleased() as fact:
             affected = _claimed(recorded, fact, rows)
-        case fact if isinstance(fact, ResourceFact):
-            affected = _ruled(recorded, fact, rows)
-        case ResourceListed(resource_id=resource_id, kind=kind):
-            listing = Listing(recorded.provenance.organization_id, kind, recorded.position)
-            rows.listings.put(resource_id, listing)
-            affected = Affected(resource_id)
-        case fact if isinstance(fact, ServiceFact):
-            before = rows.services.get(fact.service_id)
-            state = service.evolve(before.state if before else None, fact)
-            rows.services.put(state.id, Placed(recorded.position, state))
-            yield _change(recorded, state.id, Affected(None))
-            return
+            told = rows.rules.services_taking(fact.resource_id, recorded.provenance.organization_id)
+        case fact if isinstance(fact, SessionFact):
+            before = rows.sessions.get(fact.session_id)
+            after = session.evolve(before, fact)
+            affected = Affected(None, after.visit.start, after.visit.end)
+            told = iter([after.service_id])
+            if after.is_open:
+                rows.sessions.put(after.id, after)
+            else:
+                rows.sessions.remove(after.id)
+        case VisitEntered() | VisitLeft() as fact:
+            affected, told = _counted(fact, rows)
+        case fact if isinstance(fact, RULING):
+            affected, told = ruled(recorded, fact, rows.rules)
         case _:
             raise AssertionError(recorded.fact)
-    if affected is not None and affected.resource_id is not None:
-        for service_id in _services_taking(affected.resource_id, recorded.provenance.organization_id, rows):
+    if affected is not None:
+        for service_id in told:
             yield _change(recorded, service_id, affected)
 
 
 def _claimed(recorded: Recorded, fact: SlotClaimed | ClaimReleased, rows: Rows) -> Affected | None:
-    """What an appointment claims on a page is replaced, or gone. None if it stays as it was."""
+    """What an appointment claims on a page is replaced, or gone. None if it takes the same as before."""
     key = ClaimKey(recorded.stream_id, fact.appointment_id)
     old = rows.claims.get(key)
-    new = LiveClaim(fact.claim, fact.quantity) if isinstance(fact, SlotClaimed) else None
-    if old == new:
+    if isinstance(fact, SlotClaimed):
+        new = LiveClaim(fact.resource_id, fact.claim, fact.quantity, fact.until)
+        rows.claims.put(key, new)
+    else:
+        new = None
+        rows.claims.remove(key)
+    if old and new and old._replace(until=new.until) == new:
         return None  # a hold that was confirmed, say
     touched = []
     if old is not None:
-        _apply(recorded, fact.resource_id, old, rows, add_it=False)
+        _apply(recorded, old, rows, add_it=False)
         touched.append(old.interval)
     if new is not None:
-        _apply(recorded, fact.resource_id, new, rows, add_it=True)
+        _apply(recorded, new, rows, add_it=True)
         touched.append(new.interval)
-        rows.claims.put(key, new)
-    else:
-        rows.claims.remove(key)
+    if not touched:
+        return None
     return Affected(fact.resource_id, min(i.start for i in touched), max(i.end for i in touched))
 
 
-def _apply(recorded: Recorded, resource_id: UUID, claim: LiveClaim, rows: Rows, *, add_it: bool) -> None:
+def _apply(recorded: Recorded, claim: LiveClaim, rows: Rows, *, add_it: bool) -> None:
     change = add if add_it else subtract
     for number in blocks_of(claim.interval):
-        key = BlockKey(resource_id, number)
+        key = BlockKey(claim.resource_id, number)
         used = rows.blocks.get(key)
         planes = change(used.planes if used else (), minutes_in_block(number, claim.interval), claim.quantity)
         rows.blocks.put(key, Used(recorded.position, planes))
 
 
-def _ruled(recorded: Recorded, fact: ResourceFact, rows: Rows) -> Affected | None:
-    """The resource has other rules. None if they are the same."""
-    before = rows.resources.get(fact.resource_id)
-    if isinstance(fact, ResourceDetailsChanged):
-        return None
-    after = resource.evolve(before.state if before else None, fact)
-    rows.resources.put(fact.resource_id, Placed(recorded.position, after))
-    interval: Interval | None = None
-    if isinstance(fact, ResourceClosedFor):
-        interval = fact.closed
-    elif isinstance(fact, ResourceReopened) and before:
-        interval = next((c.interval for c in before.state.closures if c.id == fact.closure_id), None)
-    return Affected(fact.resource_id, interval.start, interval.end) if interval else Affected(fact.resource_id)
-
-
-def _services_taking(resource_id: UUID, organization_id: UUID, rows: Rows) -> Iterator[UUID]:
-    listing = rows.listings.get(resource_id)
-    for placed in rows.services.values():
-        if placed.state.organization_id == organization_id and _takes(placed.state, resource_id, listing):
-            yield placed.state.id
-
-
-def _takes(state: Service, resource_id: UUID, listing: Listing | None) -> bool:
-    return any(
-        requirement.resource_id == resource_id or (listing is not None and requirement.kind == listing.kind)
-        for requirement in state.terms.requirements
-    )
+def _counted(fact: VisitEntered | VisitLeft, rows: Rows) -> tuple[Affected | None, Iterator[UUID]]:
+    """A visit that its service's limits count. What a customer's page says is no matter of slots."""
+    if rows.rules.services.get(fact.holder_id) is None:
+        return None, iter(())
+    key = (fact.holder_id, fact.month, fact.appointment_id)
+    if isinstance(fact, VisitEntered):
+        rows.visits.put(key, fact)
+    else:
+        rows.visits.remove(key)
+    return Affected(None), iter([fact.holder_id])
 
 
 def _change(recorded: Recorded, service_id: UUID, affected: Affected) -> Change:

@@ -1,6 +1,8 @@
 """Reads ``projections.availability`` for the API: the ports ``Offers`` and ``MaskSource``."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -8,27 +10,54 @@ from psycopg_pool import AsyncConnectionPool
 
 from application.feed import partition_of
 from application.masks import Block, BlockKey
+from application.occupancy import Running
 from application.slots import Offer
-from domain.allocation import Choice
+from domain.allocation import Choice, in_turn
+from domain.availability import BLOCK_MIN, minutes_in_block
+from domain.bit_planes import packed, subtract, unpacked
+from domain.interval import Interval
 from domain.open_hours import OpenDays
-from projections.availability_rows import RESOURCE_STATE, SERVICE_STATE
+from domain.pool import Pool, Strategy
+from domain.service import Requirement
+from projections.availability_rows import SESSION_STATE
+from projections.availability_rules import LOCATION_STATE, POOL_STATE, RESOURCE_STATE, SERVICE_STATE
 
 RESOURCES_KEPT_MAX = 2_000
 """States of resources that this process keeps, each with the open hours that were worked out for it."""
 
-# One statement, so one snapshot: the position is that of the rules.
+# One statement, so one snapshot: the position is that of the rules. A resource is as of the later of its own last
+# fact and its location's.
 _OFFER = """
 SELECT (SELECT position FROM availability.checkpoint WHERE partition = %(partition)s),
-       service.state::text, candidate.ids, candidate.kinds, candidate.positions
+       (SELECT time_zone FROM availability.organization WHERE organization_id = %(organization_id)s),
+       service.state::text, pools.states, pools.lasts, candidate.ids, candidate.kinds, candidate.positions
   FROM availability.service CROSS JOIN LATERAL (
+       SELECT array_agg(state::text) AS states, array_agg(last) AS lasts
+         FROM availability.pool LEFT JOIN availability.turn USING (pool_id)
+        WHERE pool_id = ANY(service.pool_ids) AND organization_id = %(organization_id)s
+       ) AS pools CROSS JOIN LATERAL (
        SELECT array_agg(resource_id ORDER BY listing.position) AS ids,
               array_agg(listing.kind ORDER BY listing.position) AS kinds,
-              array_agg(resource.position ORDER BY listing.position) AS positions
+              array_agg(greatest(resource.position, location.position) ORDER BY listing.position) AS positions
          FROM availability.listing JOIN availability.resource USING (resource_id)
+         LEFT JOIN availability.location USING (location_id)
         WHERE listing.organization_id = %(organization_id)s
-          AND (listing.kind = ANY(service.kinds) OR listing.resource_id = ANY(service.resource_ids))
+          AND (listing.kind = ANY(service.kinds) OR listing.resource_id = ANY(service.resource_ids)
+               OR listing.resource_id IN (SELECT unnest(resource_ids) FROM availability.pool
+                                           WHERE pool_id = ANY(service.pool_ids)))
        ) AS candidate
  WHERE service.service_id = %(service_id)s AND service.organization_id = %(organization_id)s
+"""
+
+# Ordinals instead of ids in the answer: reading a thousand UUIDs costs more than all the rest.
+_VERSIONS = """
+WITH overdue AS MATERIALIZED (
+     SELECT resource_id, array_agg("start") AS starts, array_agg("end") AS ends, array_agg(quantity) AS quantities
+       FROM availability.claim WHERE until <= %(now)s AND resource_id = ANY(%(ids)s) GROUP BY resource_id)
+SELECT ordinal::int, number, position, CASE WHEN starts IS NOT NULL THEN planes END, starts, ends, quantities
+  FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS wanted (resource_id, ordinal)
+  JOIN availability.block USING (resource_id) LEFT JOIN overdue USING (resource_id)
+ WHERE number BETWEEN %(first)s AND %(last)s
 """
 
 
@@ -50,34 +79,54 @@ class AvailabilityQueries:
             row = await (await connection.execute(_OFFER, wanted)).fetchone()
             if row is None:
                 return None
-            position, state, ids, kinds, positions = row
+            position, time_zone, state, states, lasts, ids, kinds, positions = row
             ids, kinds, positions = ids or (), kinds or (), positions or ()
             days = await self._open_days(connection, dict(zip(ids, positions, strict=True)))
         service = SERVICE_STATE.decode(state)
-        choices = [
-            Choice(
-                tuple(
-                    days[resource_id]
-                    for resource_id, kind in zip(ids, kinds, strict=True)
-                    if requirement.kind == kind or requirement.resource_id == resource_id
-                )
-            )
-            for requirement in service.terms.requirements
-        ]
-        return Offer(service, choices, position or 0)
+        pools = [POOL_STATE.decode(one) for one in states or ()]
+        turns = {pool.id: (pool, last) for pool, last in zip(pools, lasts or (), strict=True)}
+        kind_of = dict(zip(ids, kinds, strict=True))
+        choices = [_choice(need, kind_of, turns, days) for need in service.terms.requirements]
+        return Offer(service, choices, position or 0, time_zone or "UTC")
 
-    async def versions(self, resource_ids: Sequence[UUID], first: int, last: int) -> Mapping[BlockKey, int]:
+    async def sessions(self, service_id: UUID, start: datetime, end: datetime) -> Sequence[Running]:
         async with self._pool.connection() as connection:
-            # Ordinals instead of ids in the answer: reading a thousand UUIDs costs more than all the rest.
             cursor = await connection.execute(
-                "SELECT ordinal::int, number, position"
-                "  FROM unnest(%s::uuid[]) WITH ORDINALITY AS wanted (resource_id, ordinal)"
-                "  JOIN availability.block USING (resource_id) WHERE number BETWEEN %s AND %s",
-                (list(resource_ids), first, last),
-                binary=True,
+                'SELECT state::text FROM availability.session WHERE service_id = %s AND "start" >= %s AND "start" < %s',
+                (service_id, start, end),
             )
-            rows = await cursor.fetchall()
-        return {BlockKey(resource_ids[ordinal - 1], number): position for ordinal, number, position in rows}
+            sessions = [SESSION_STATE.decode(state) for (state,) in await cursor.fetchall()]
+            taken = {allotment.resource_id for session in sessions for allotment in session.allotments}
+            cursor = await connection.execute(
+                "SELECT resource_id, greatest(resource.position, location.position) FROM availability.resource"
+                "  LEFT JOIN availability.location USING (location_id) WHERE resource_id = ANY(%s)",
+                (list(taken),),
+            )
+            days = await self._open_days(connection, dict(await cursor.fetchall()))
+        return [
+            Running(session, tuple(days[allotment.resource_id].resource for allotment in session.allotments))
+            for session in sessions
+        ]
+
+    async def counted(self, service_id: UUID, start: datetime, end: datetime, now: datetime) -> Sequence[datetime]:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                'SELECT DISTINCT appointment_id, "start" FROM availability.visit'
+                ' WHERE service_id = %s AND "start" >= %s AND "start" < %s AND (until IS NULL OR until > %s)',
+                (service_id, start, end, now),
+            )
+            return [start for _, start in await cursor.fetchall()]
+
+    async def versions(
+        self, resource_ids: Sequence[UUID], first: int, last: int, now: datetime
+    ) -> Mapping[BlockKey, int | bytes]:
+        wanted = {"ids": list(resource_ids), "first": first, "last": last, "now": now}
+        async with self._pool.connection() as connection:
+            rows = await (await connection.execute(_VERSIONS, wanted, binary=True)).fetchall()
+        return {
+            BlockKey(resource_ids[ordinal - 1], number): _without(number, planes, overdue) if overdue[0] else position
+            for ordinal, number, position, planes, *overdue in rows
+        }
 
     async def read(self, keys: Sequence[BlockKey]) -> Mapping[BlockKey, Block]:
         async with self._pool.connection() as connection:
@@ -104,9 +153,42 @@ class AvailabilityQueries:
         return {key: open_days for key, (_, open_days) in found.items()}
 
 
+def _choice(
+    need: Requirement,
+    kind_of: Mapping[UUID, str],
+    turns: Mapping[UUID, tuple[Pool, UUID | None]],
+    days: Mapping[UUID, OpenDays],
+) -> Choice[OpenDays]:
+    """Who suits a requirement, in the order in which a booking looks at them. ``kind_of`` is in order of listing."""
+    if need.pool_id is None:
+        found = (one for one, kind in kind_of.items() if kind == need.kind or one == need.resource_id)
+        return Choice(tuple(days[one] for one in found))
+    if need.pool_id not in turns:
+        return Choice(())
+    pool, last = turns[need.pool_id]
+    listed = in_turn(pool.resource_ids, last) if pool.strategy is Strategy.ROUND_ROBIN else pool.resource_ids
+    return Choice(tuple(days[one] for one in listed if one in days), pool.strategy, pool.id)
+
+
+def _without(number: int, planes: bytes, overdue: Sequence[Any]) -> bytes:
+    """The planes of a block without the claims of its resource that are past their deadline."""
+    left = unpacked(planes, BLOCK_MIN)
+    for start, end, quantity in zip(*overdue, strict=True):
+        left = subtract(left, minutes_in_block(number, Interval(start, end)), quantity)
+    return packed(left, BLOCK_MIN)
+
+
 async def _resources(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, tuple[int, OpenDays]]:
     cursor = await connection.execute(
-        "SELECT resource_id, position, state::text FROM availability.resource WHERE resource_id = ANY(%s)",
+        "SELECT resource_id, greatest(resource.position, location.position), resource.state::text, location.state::text"
+        "  FROM availability.resource LEFT JOIN availability.location USING (location_id)"
+        " WHERE resource_id = ANY(%s)",
         (list(ids),),
     )
-    return {key: (position, OpenDays(RESOURCE_STATE.decode(state))) for key, position, state in await cursor.fetchall()}
+    return {
+        key: (
+            position,
+            OpenDays(RESOURCE_STATE.decode(state).observing(LOCATION_STATE.decode(place) if place else None)),
+        )
+        for key, position, state, place in await cursor.fetchall()
+    }

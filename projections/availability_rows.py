@@ -1,9 +1,9 @@
-"""The tables of ``projections.availability``, and those rows of them that a batch of facts touches."""
+"""The tables of ``projections.availability`` that say what is taken, and all rows that a batch of facts touches."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
-from typing import Any, Generic, NamedTuple, TypeVar
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -13,12 +13,14 @@ from application.journal import Recorded
 from application.masks import Block, BlockKey
 from domain.availability import BLOCK_MIN, blocks_of
 from domain.bit_planes import Planes, packed, unpacked
+from domain.booking_page import BookingPageFact, VisitEntered
 from domain.interval import Interval
-from domain.organization import DirectoryFact
-from domain.resource import Resource, ResourceFact
 from domain.resource_day import ResourceDayFact
-from domain.service import Service, ServiceFact
+from domain.session import Session, SessionFact
+from projections import availability_rules
+from projections.availability_rules import RULING, Rules
 from projections.table import Table
+from projections.touched_rows import Touched
 
 _BLOCK = Table(
     "block",
@@ -35,54 +37,50 @@ _CLAIM = Table(
     {
         "page_id": "uuid NOT NULL",
         "appointment_id": "uuid NOT NULL",
+        "resource_id": "uuid NOT NULL",
         "start": "timestamptz NOT NULL",
         "end": "timestamptz NOT NULL",
         "quantity": "int NOT NULL",
+        "until": "timestamptz",
     },
     key=("page_id", "appointment_id"),
 )
-_RESOURCE = Table(
-    "resource",
-    {"resource_id": "uuid NOT NULL", "position": "bigint NOT NULL", "state": "jsonb NOT NULL"},
-    key=("resource_id",),
-)
-_LISTING = Table(
-    "listing",
+_SESSION = Table(
+    "session",
     {
-        "resource_id": "uuid NOT NULL",
-        "organization_id": "uuid NOT NULL",
-        "kind": "text NOT NULL",
-        "position": "bigint NOT NULL",
-    },
-    key=("resource_id",),
-)
-_SERVICE = Table(
-    "service",
-    {
+        "session_id": "uuid NOT NULL",
         "service_id": "uuid NOT NULL",
-        "organization_id": "uuid NOT NULL",
-        "position": "bigint NOT NULL",
-        "kinds": "text[] NOT NULL",
-        "resource_ids": "uuid[] NOT NULL",
+        "start": "timestamptz NOT NULL",
         "state": "jsonb NOT NULL",
     },
-    key=("service_id",),
+    key=("session_id",),
+)
+_VISIT = Table(
+    "visit",
+    {
+        "service_id": "uuid NOT NULL",
+        "month": "date NOT NULL",
+        "appointment_id": "uuid NOT NULL",
+        "start": "timestamptz NOT NULL",
+        "until": "timestamptz",
+    },
+    key=("service_id", "month", "appointment_id"),
 )
 
 TABLES = f"""
 {_BLOCK.ddl}
 {_CLAIM.ddl}
-{_RESOURCE.ddl}
-{_LISTING.ddl}
-CREATE INDEX listing_in_order ON listing (organization_id, position);
-{_SERVICE.ddl}
-CREATE INDEX service_of_organization ON service (organization_id);
+CREATE INDEX claim_with_deadline ON claim (until) WHERE until IS NOT NULL;
+{_SESSION.ddl}
+CREATE INDEX session_of_service ON session (service_id, start);
+{_VISIT.ddl}
+CREATE INDEX visit_of_service ON visit (service_id, start);
+{availability_rules.TABLES}
 """
 
-RESOURCE_STATE = msgspec.json.Decoder(Resource)
-SERVICE_STATE = msgspec.json.Decoder(Service)
+SESSION_STATE = msgspec.json.Decoder(Session)
 
-TOUCHING = ResourceDayFact | ResourceFact | ServiceFact | DirectoryFact
+TOUCHING = ResourceDayFact | SessionFact | BookingPageFact | RULING
 """The facts that this read model is made of."""
 
 
@@ -94,72 +92,28 @@ class ClaimKey(NamedTuple):
 class LiveClaim(NamedTuple):
     """What an appointment claims on a diary page now; claiming again replaces it."""
 
+    resource_id: UUID
     interval: Interval
     quantity: int
+    until: datetime | None
 
 
 class Used(NamedTuple):
-    """The claimed quantity over one block, as of ``position``."""
+    """The claimed quantity over one block, as of ``position``. A claim past its deadline counts until it is gone."""
 
     position: int
     planes: Planes
 
 
-class Listing(NamedTuple):
-    organization_id: UUID
-    kind: str
-    position: int
-
-
-S = TypeVar("S", Resource, Service)
-
-
-class Placed(NamedTuple, Generic[S]):
-    """A state as of ``position``."""
-
-    position: int
-    state: S
-
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Touched(Generic[K, V]):
-    """Rows as they were read and then changed; only the changed ones are written."""
-
-    def __init__(self, read: Mapping[K, V]) -> None:
-        self._now = dict(read)
-        self._changed: set[K] = set()
-
-    def get(self, key: K) -> V | None:
-        return self._now.get(key)
-
-    def values(self) -> Iterable[V]:
-        return self._now.values()
-
-    def put(self, key: K, value: V) -> None:
-        self._now[key] = value
-        self._changed.add(key)
-
-    def remove(self, key: K) -> None:
-        self._now.pop(key, None)
-        self._changed.add(key)
-
-    def written(self) -> Iterator[tuple[K, V]]:
-        return ((key, self._now[key]) for key in self._changed if key in self._now)
-
-    def removed(self) -> list[K]:
-        return [key for key in self._changed if key not in self._now]
-
-
 @dataclass(frozen=True, slots=True)
 class Rows:
+    """``visits`` are those on the booking pages of services, not of customers; ``sessions`` those that are open."""
+
     claims: Touched[ClaimKey, LiveClaim]
     blocks: Touched[BlockKey, Used]
-    resources: Touched[UUID, Placed[Resource]]
-    listings: Touched[UUID, Listing]
-    services: Touched[UUID, Placed[Service]]
+    sessions: Touched[UUID, Session]
+    visits: Touched[tuple[object, ...], VisitEntered]
+    rules: Rules
 
     def written_blocks(self) -> dict[BlockKey, Block]:
         return {key: Block(used.position, packed(used.planes, BLOCK_MIN)) for key, used in self.blocks.written()}
@@ -168,26 +122,28 @@ class Rows:
         _CLAIM.delete(cursor, self.claims.removed())
         _CLAIM.upsert(cursor, [_claim_row(key, claim) for key, claim in self.claims.written()])
         _BLOCK.upsert(cursor, [_block_row(key, block) for key, block in self.written_blocks().items()])
-        _RESOURCE.upsert(cursor, [{"resource_id": key, **placed._asdict()} for key, placed in self.resources.written()])
-        _LISTING.upsert(cursor, [{"resource_id": key, **listing._asdict()} for key, listing in self.listings.written()])
-        _SERVICE.upsert(cursor, [_service_row(placed) for _, placed in self.services.written()])
+        _SESSION.delete(cursor, [(key,) for key in self.sessions.removed()])
+        _SESSION.upsert(cursor, [_session_row(state) for _, state in self.sessions.written()])
+        _VISIT.delete(cursor, self.visits.removed())
+        _VISIT.upsert(cursor, [_visit_row(entered) for _, entered in self.visits.written()])
+        self.rules.save(cursor)
 
 
 def load(cursor: Cursor[Any], batch: Sequence[Recorded]) -> Rows:
-    """What the facts of ``batch`` may change, in at most five reads however many facts there are."""
+    """What the facts of ``batch`` may change, in so many reads however many facts there are."""
     claiming = [(recorded.stream_id, r) for recorded in batch if isinstance(r := recorded.fact, ResourceDayFact)]
-    changing = {recorded.fact.resource_id for recorded in batch if isinstance(recorded.fact, ResourceFact)}
     claims = _claims(cursor, {ClaimKey(page_id, fact.appointment_id) for page_id, fact in claiming})
     blocks = {BlockKey(fact.resource_id, number) for _, fact in claiming for number in blocks_of(fact.claim)}
     for page_id, fact in claiming:
         old = claims.get(ClaimKey(page_id, fact.appointment_id))
         blocks |= {BlockKey(fact.resource_id, number) for number in (blocks_of(old.interval) if old else ())}
+    seated = {recorded.fact.session_id for recorded in batch if isinstance(recorded.fact, SessionFact)}
     return Rows(
         claims=Touched(claims),
         blocks=Touched(_blocks(cursor, blocks)),
-        resources=Touched(_resources(cursor, changing)),
-        listings=Touched(_listings(cursor, changing | {fact.resource_id for _, fact in claiming})),
-        services=Touched(_services(cursor, {recorded.provenance.organization_id for recorded in batch})),
+        sessions=Touched(_sessions(cursor, seated)),
+        visits=Touched(),
+        rules=availability_rules.load(cursor, batch),
     )
 
 
@@ -195,18 +151,20 @@ def _claims(cursor: Cursor[Any], keys: Collection[ClaimKey]) -> dict[ClaimKey, L
     if not keys:
         return {}
     cursor.execute(
-        'SELECT page_id, appointment_id, "start", "end", quantity FROM claim'
+        'SELECT page_id, appointment_id, resource_id, "start", "end", quantity, until FROM claim'
         " JOIN unnest(%s::uuid[], %s::uuid[]) AS wanted (page_id, appointment_id) USING (page_id, appointment_id)",
         ([key.page_id for key in keys], [key.appointment_id for key in keys]),
         prepare=False,
     )
     return {
-        ClaimKey(page_id, appointment_id): LiveClaim(Interval(start.astimezone(UTC), end.astimezone(UTC)), quantity)
-        for page_id, appointment_id, start, end, quantity in cursor
+        ClaimKey(page_id, appointment_id): LiveClaim(
+            resource_id, Interval(start, end), quantity, until.astimezone(UTC) if until else None
+        )
+        for page_id, appointment_id, resource_id, start, end, quantity, until in cursor
     }
 
 
-def _blocks(cursor: Cursor[Any], keys: Collection[BlockKey]) -> dict[BlockKey, Used]:
+def _blocks(cursor: Cursor[Any], keys: Collection[BlockKey]) -> Mapping[BlockKey, Used]:
     if not keys:
         return {}
     cursor.execute(
@@ -222,40 +180,24 @@ def _blocks(cursor: Cursor[Any], keys: Collection[BlockKey]) -> dict[BlockKey, U
     }
 
 
-def _resources(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Placed[Resource]]:
+def _sessions(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Session]:
     if not ids:
         return {}
     cursor.execute(
-        "SELECT resource_id, position, state::text FROM resource WHERE resource_id = ANY(%s)",
-        (list(ids),),
-        prepare=False,
+        "SELECT session_id, state::text FROM session WHERE session_id = ANY(%s)", (list(ids),), prepare=False
     )
-    return {key: Placed(position, RESOURCE_STATE.decode(state)) for key, position, state in cursor}
-
-
-def _listings(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Listing]:
-    if not ids:
-        return {}
-    cursor.execute(
-        "SELECT resource_id, organization_id, kind, position FROM listing WHERE resource_id = ANY(%s)",
-        (list(ids),),
-        prepare=False,
-    )
-    return {key: Listing(*row) for key, *row in cursor}
-
-
-def _services(cursor: Cursor[Any], organization_ids: Collection[UUID]) -> dict[UUID, Placed[Service]]:
-    """All services of these organizations: any of them may take a resource that changes."""
-    cursor.execute(
-        "SELECT service_id, position, state::text FROM service WHERE organization_id = ANY(%s)",
-        (list(organization_ids),),
-        prepare=False,
-    )
-    return {key: Placed(position, SERVICE_STATE.decode(state)) for key, position, state in cursor}
+    return {key: SESSION_STATE.decode(state) for key, state in cursor}
 
 
 def _claim_row(key: ClaimKey, claim: LiveClaim) -> dict[str, object]:
-    return {**key._asdict(), "start": claim.interval.start, "end": claim.interval.end, "quantity": claim.quantity}
+    return {
+        **key._asdict(),
+        "resource_id": claim.resource_id,
+        "start": claim.interval.start,
+        "end": claim.interval.end,
+        "quantity": claim.quantity,
+        "until": claim.until,
+    }
 
 
 def _block_row(key: BlockKey, block: Block) -> dict[str, object]:
@@ -263,13 +205,15 @@ def _block_row(key: BlockKey, block: Block) -> dict[str, object]:
     return {**key._asdict(), "position": block.version, "planes": "\\x" + block.planes.hex()}
 
 
-def _service_row(placed: Placed[Service]) -> dict[str, object]:
-    requirements = placed.state.terms.requirements
+def _session_row(state: Session) -> dict[str, object]:
+    return {"session_id": state.id, "service_id": state.service_id, "start": state.visit.start, "state": state}
+
+
+def _visit_row(entered: VisitEntered) -> dict[str, object]:
     return {
-        "service_id": placed.state.id,
-        "organization_id": placed.state.organization_id,
-        "position": placed.position,
-        "kinds": [requirement.kind for requirement in requirements if requirement.kind],
-        "resource_ids": [requirement.resource_id for requirement in requirements if requirement.resource_id],
-        "state": placed.state,
+        "service_id": entered.holder_id,
+        "month": entered.month,
+        "appointment_id": entered.appointment_id,
+        "start": entered.visit.start,
+        "until": entered.until,
     }

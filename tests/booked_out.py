@@ -39,11 +39,13 @@ def bookable(
     return slots
 
 
-def claimed(desks: Iterable[Desk]) -> dict[BlockKey, Planes]:
-    """The planes of all that stands on the diary pages."""
+def claimed(desks: Iterable[Desk], now: datetime | None = None) -> dict[BlockKey, Planes]:
+    """The planes of all that stands on the diary pages; at ``now``, without what is past its deadline."""
     planes: dict[BlockKey, Planes] = {}
     for page in [s.state for desk in desks for s in desk.streams.values() if isinstance(s.state, ResourceDay)]:
         for claim in page.claims:
+            if now is not None and not claim.blocks_at(now):
+                continue
             for number in blocks_of(claim.interval):
                 key = BlockKey(page.resource_id, number)
                 where = minutes_in_block(number, claim.interval)

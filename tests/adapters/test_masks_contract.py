@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID, uuid4
 
@@ -15,6 +16,7 @@ from domain.availability import BLOCK_MIN
 from domain.bit_planes import minutes, packed
 
 ROOM = UUID(int=1)
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 HERE = BlockKey(ROOM, 2600)
 NEXT = BlockKey(ROOM, 2601)
 BEFORE_1970 = BlockKey(ROOM, -3)
@@ -126,11 +128,12 @@ class Source(MaskSource):
 
     def __init__(self, blocks: dict[BlockKey, Block]) -> None:
         self.blocks = blocks
+        self.without_overdue: dict[BlockKey, bytes] = {}
         self.read_keys: list[BlockKey] = []
 
-    async def versions(self, resource_ids, first, last):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    async def versions(self, resource_ids, first, last, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002
         return {
-            key: block.version
+            key: self.without_overdue.get(key, block.version)
             for key, block in self.blocks.items()
             if key.resource_id in resource_ids and first <= key.number <= last
         }
@@ -146,7 +149,7 @@ def test_a_flushed_cache_is_filled_again_from_the_source_and_only_then_used(plac
     async def body(cache: MaskCache) -> None:
         masks = Masks(source, cache)
         for _ in range(3):
-            assert await masks.read([ROOM, UUID(int=2)], HERE.number - 1, NEXT.number) == {
+            assert await masks.read([ROOM, UUID(int=2)], HERE.number - 1, NEXT.number, NOW) == {
                 ROOM: [b"", source.blocks[HERE].planes, source.blocks[NEXT].planes],
                 UUID(int=2): [b"", b"", b""],
             }
@@ -160,7 +163,9 @@ def test_a_cache_that_has_come_back_from_the_past_is_not_believed(place: Place) 
     source = Source({HERE: Block(7, planes(0, 60))})
 
     async def body(cache: MaskCache) -> None:
-        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number) == {ROOM: [source.blocks[HERE].planes]}
+        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number, NOW) == {
+            ROOM: [source.blocks[HERE].planes]
+        }
         assert list(await cache.get([HERE])) == [source.blocks[HERE]]
 
     place(body)
@@ -172,7 +177,20 @@ def test_a_cache_that_is_ahead_of_the_source_is_believed(place: Place) -> None:
     source = Source({HERE: Block(7, planes(0, 60))})
 
     async def body(cache: MaskCache) -> None:
-        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number) == {ROOM: [ahead.planes]}
+        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number, NOW) == {ROOM: [ahead.planes]}
+
+    place(body)
+
+
+def test_planes_that_the_source_gives_at_once_are_taken_as_they_are_and_not_kept(place: Place) -> None:
+    place.sink.put({HERE: Block(7, planes(0, 60))})
+    source = Source({HERE: Block(7, planes(0, 60))})
+    source.without_overdue[HERE] = planes(0, 30)
+
+    async def body(cache: MaskCache) -> None:
+        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number, NOW) == {ROOM: [planes(0, 30)]}
+        assert list(await cache.get([HERE])) == [source.blocks[HERE]]
+        assert source.read_keys == []
 
     place(body)
 
@@ -185,7 +203,9 @@ def test_without_redis_the_source_answers_and_no_one_waits_or_fails() -> None:
 
     async def body() -> None:
         cache = RedisMaskCache(nowhere, "test")
-        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number) == {ROOM: [source.blocks[HERE].planes]}
+        assert await Masks(source, cache).read([ROOM], HERE.number, HERE.number, NOW) == {
+            ROOM: [source.blocks[HERE].planes]
+        }
         await cache.close()
 
     asyncio.run(body())

@@ -1,61 +1,23 @@
 """Slots and alternatives, from what a desk's streams say: what is listed can be booked, with the resources it names."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from application.catalogue import ChangeTerms, change_terms
-from application.masks import Block, BlockKey, Masks
 from application.resource_times import CloseResource, close_resource
-from application.slots import Found, Offer, Slot, Sources, alternatives, find_slots, time_zone_of
+from application.slots import Found, Slot, alternatives, find_slots, time_zone_of
 from application.visits import Cancel, cancel
-from domain.allocation import Choice
-from domain.availability import BLOCK_MIN
-from domain.bit_planes import packed
-from domain.open_hours import OpenDays
-from domain.organization import Directory, directory_id
 from domain.refusals import InvalidValue, NotFound, ResourceNotSuitable
-from domain.resource import Resource
 from domain.service import Requirement, Service
-from tests.booked_out import QUARTER, bookable, claimed
+from tests.booked_out import QUARTER, bookable
 from tests.desk import HOUR, MONDAY, NINE, OFFICE_HOURS, Desk
+from tests.desk_sources import DeskSources
 
 A_DAY = timedelta(days=1)
-
-
-class DeskSources:
-    """The ports, answered from a desk's streams."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.sources = Sources(offers=self, masks=Masks(self), clock=self)
-
-    def now(self) -> datetime:
-        return self.desk.now
-
-    async def offer(self, organization_id: UUID, service_id: UUID) -> Offer | None:
-        service = self.desk.streams[service_id].state
-        if not isinstance(service, Service) or service.organization_id != organization_id:
-            return None
-        directory = self.desk.streams[directory_id(organization_id)].state
-        choices = []
-        for requirement in service.terms.requirements:
-            listed = directory.listed if isinstance(directory, Directory) else ()
-            ids = [r for r, kind in listed if r == requirement.resource_id or kind == requirement.kind]
-            found = [self.desk.streams[resource_id].state for resource_id in ids]
-            choices.append(Choice(tuple(OpenDays(state) for state in found if isinstance(state, Resource))))
-        return Offer(service, choices, position=4711)
-
-    async def versions(self, resource_ids: Sequence[UUID], first: int, last: int) -> Mapping[BlockKey, int]:
-        wanted = set(resource_ids)
-        return {key: 1 for key in claimed([self.desk]) if key.resource_id in wanted and first <= key.number <= last}
-
-    async def read(self, keys: Sequence[BlockKey]) -> Mapping[BlockKey, Block]:
-        blocks = claimed([self.desk])
-        return {key: Block(1, packed(blocks[key], BLOCK_MIN)) for key in keys}
 
 
 def found(desk: Desk, service_id: UUID, start: datetime, end: datetime, **wish: object) -> Found:

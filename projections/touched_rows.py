@@ -1,0 +1,35 @@
+"""Rows that a batch of facts touches: read at once, changed in memory, written at once."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Touched(Generic[K, V]):
+    """Rows as they were read and then changed; only the changed ones are written."""
+
+    def __init__(self, read: Mapping[K, V] | None = None) -> None:
+        self._now = dict(read or {})
+        self._changed: set[K] = set()
+
+    def get(self, key: K) -> V | None:
+        return self._now.get(key)
+
+    def values(self) -> Iterable[V]:
+        return self._now.values()
+
+    def put(self, key: K, value: V) -> None:
+        self._now[key] = value
+        self._changed.add(key)
+
+    def remove(self, key: K) -> None:
+        self._now.pop(key, None)
+        self._changed.add(key)
+
+    def written(self) -> Iterator[tuple[K, V]]:
+        return ((key, self._now[key]) for key in self._changed if key in self._now)
+
+    def removed(self) -> list[K]:
+        return [key for key in self._changed if key not in self._now]
