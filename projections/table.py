@@ -49,7 +49,7 @@ class Table:
         statement = SQL("DELETE FROM {} AS t USING json_to_recordset(%s::json) AS gone ({}) WHERE {}").format(
             Identifier(self.name), self._typed(self.key), matching
         )
-        cursor.execute(statement, (_json(gone),), prepare=False)
+        cursor.execute(statement, (as_json(gone),), prepare=False)
 
     def _write(self, cursor: Cursor[Any], rows: Iterable[Row], on_conflict: SQL | Composed) -> None:
         written = list(rows)
@@ -63,7 +63,7 @@ class Table:
             on_conflict,
         )
         # Never prepared: a plan made while the table was empty would be kept when it is large.
-        cursor.execute(statement, (_json(written),), prepare=False)
+        cursor.execute(statement, (as_json(written),), prepare=False)
 
     def _typed(self, names: Collection[str]) -> Composed:
         kinds = {name: self.columns[name].removesuffix(" NOT NULL") for name in names}
@@ -75,6 +75,7 @@ def _names(names: Iterable[str]) -> Composed:
     return SQL(", ").join(Identifier(name) for name in names)
 
 
-def _json(rows: object) -> str:
-    # Sets have an order of their own in each process; a row is to be the same whoever writes it.
+def as_json(rows: object) -> str:
+    """The rows as one parameter of a statement: the same bytes for equal rows, whichever process writes them."""
+    # A set has an order of its own in each process.
     return msgspec.json.encode(rows, order="deterministic").decode()

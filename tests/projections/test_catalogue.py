@@ -1,5 +1,9 @@
 """The catalogue: what an organization has set up, as it is now."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -58,7 +62,7 @@ def test_a_list_goes_on_where_its_last_page_ended(postgres_url: str, two_clinics
     async def read(pool: AsyncConnectionPool) -> list[UUID]:
         own = clinic.desk.organization_id
         first = await catalogue.listed(pool, own, Resource, limit=2)
-        rest = await catalogue.listed(pool, own, Resource, after=first[-1].created_position, limit=2)
+        rest = await catalogue.listed(pool, own, Resource, after=first[-1].created_position, limit=1)
         return [entry.state.id for entry in [*first, *rest]]
 
     assert asked(postgres_url, read) == [*clinic.rooms, clinic.practitioner]
@@ -94,3 +98,38 @@ def test_a_service_comes_with_all_that_can_meet_its_requirements(
     assert service == clinic.desk.streams[clinic.service].state
     assert [resource.id for resource in resources] == [*clinic.rooms, clinic.practitioner]
     assert [closure.id for closure in resources[0].closures] == [clinic.closures[0][1]]
+
+
+def test_the_resources_of_a_location_are_found_and_no_one_elses(
+    postgres_url: str, two_clinics: tuple[Clinic, Clinic]
+) -> None:
+    clinic, other = two_clinics
+
+    async def read(pool: AsyncConnectionPool) -> list[list[UUID]]:
+        own = clinic.desk.organization_id
+        asks = [(own, clinic.location), (own, other.location), (other.desk.organization_id, clinic.location)]
+        return [[one.id for one in await catalogue.resources_at(pool, *ask)] for ask in asks]
+
+    assert asked(postgres_url, read) == [clinic.studios, [], []]
+
+
+def test_a_locations_row_is_the_same_in_every_process() -> None:
+    """A set of dates has another order in each; a read model is compared byte for byte with its replay."""
+    made = (
+        "from datetime import date; from uuid import UUID; from domain.location import Location;"
+        "from projections.table import as_json;"
+        "days = frozenset(date(2026, 1, day) for day in range(1, 29));"
+        "print(as_json([Location(id=UUID(int=1), organization_id=UUID(int=2), name='', time_zone='UTC', address=None,"
+        " days=days)]))"
+    )
+    rows = {
+        subprocess.run(
+            [sys.executable, "-c", made],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(rows) == 1
