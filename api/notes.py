@@ -15,6 +15,7 @@ from domain.account import Customer, Role
 from domain.appointment import Appointment
 from domain.permissions import Actor, Reach, reach
 from domain.resource import Resource
+from domain.series import Series
 
 
 class Written(NamedTuple):
@@ -29,6 +30,13 @@ async def keep_visit_note(
 ) -> None:
     """Notes of a visit, or why it was cancelled; ``customer_id`` where the visit does not exist yet."""
     await _keep_of_visit(call, text, operation, call.command_id, appointment_id, customer_id)
+
+
+async def keep_series_note(
+    call: Call, text: str, operation: str, *, series_id: UUID, customer_id: UUID | None = None
+) -> None:
+    """Notes of all visits of a series, or why they were cancelled: shown with each of them."""
+    await _keep_of_visit(call, text, operation, call.command_id, series_id, customer_id)
 
 
 async def keep_override_reason(call: Call, text: str, *, appointment_id: UUID, customer_id: UUID | None = None) -> None:
@@ -49,9 +57,9 @@ async def _keep_of_visit(
     streams = await call.ports.journal.load([appointment_id, *([customer_id] if customer_id else [])])
     visit = folded(streams[appointment_id])
     known = visit if customer_id is None else folded(streams[customer_id])
-    if not isinstance(known, Appointment | Customer) or known.organization_id != call.actor.organization_id:
+    if not isinstance(known, Appointment | Series | Customer) or known.organization_id != call.actor.organization_id:
         return
-    subject_id = known.customer_id if isinstance(known, Appointment) else known.id
+    subject_id = known.id if isinstance(known, Customer) else known.customer_id
     if call.actor.role is Role.CUSTOMER and subject_id != call.actor.subject_id:
         return
     await _keep(call, subject_id, text, note_id, streams[appointment_id])

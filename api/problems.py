@@ -53,6 +53,15 @@ class RefusedWithAlternatives(Exception):  # noqa: N818
         self.alternatives = alternatives
 
 
+class RefusedSeries(Exception):  # noqa: N818
+    """Occurrences that cannot be had, and the nearest start to each that can, by the start that cannot."""
+
+    def __init__(self, refusal: refusals.SeriesConflicts, nearest: Mapping[datetime, Slot]) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+        self.nearest = nearest
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One type of problem; its page is ``/problems/{slug}``."""
@@ -136,6 +145,22 @@ def problem_of(refused: refusals.Refusal) -> dict[str, object]:
     return {"type": f"/problems/{kind.slug}", "title": kind.title, **_facts(refused)}
 
 
+def told_conflict(conflict: refusals.Conflict, nearest: Mapping[datetime, Slot]) -> dict[str, object]:
+    """One occurrence that cannot be had: why, and the nearest start that can, if there is one."""
+    return {
+        "recurrence_id": conflict.recurrence_id,
+        "start": conflict.start,
+        "problem": problem_of(conflict.refusal),
+        "alternative": nearest.get(conflict.start),
+    }
+
+
+def series_response(request: Request, refused: RefusedSeries) -> Response:
+    kind = kind_of(refused.refusal)
+    told = [told_conflict(one, refused.nearest) for one in refused.refusal.conflicts]
+    return _response(request, kind, kind.title, {"conflicts": told}, _headers(kind))
+
+
 def refusal_response(request: Request, refused: Exception, alternatives: Sequence[Slot] | None = None) -> Response:
     kind = kind_of(refused)
     extra: dict[str, object] = _facts(refused)
@@ -202,9 +227,7 @@ def _told(value: object) -> object:
     """A conflict of many as its own problem, under the occurrence that it is about."""
     if isinstance(value, tuple):
         return [_told(one) for one in value]
-    if isinstance(value, refusals.Conflict):
-        return {"recurrence_id": value.recurrence_id, "start": value.start, "problem": problem_of(value.refusal)}
-    return value
+    return told_conflict(value, {}) if isinstance(value, refusals.Conflict) else value
 
 
 _MEMBER = {"status": "appointment_status", "kind": "object_kind"}

@@ -11,11 +11,13 @@ from starlette.responses import Response
 
 from api.problems import (
     REFUSALS,
+    RefusedSeries,
     RefusedWithAlternatives,
     Rejected,
     outage_response,
     refusal_response,
     rejection_response,
+    series_response,
 )
 from domain.refusals import Refusal
 
@@ -32,6 +34,7 @@ def answer_with_problems(app: FastAPI, outages: Sequence[type[Exception]]) -> No
     for refused in REFUSALS:
         app.add_exception_handler(refused, _refused)
     app.add_exception_handler(RefusedWithAlternatives, _refused_with_alternatives)
+    app.add_exception_handler(RefusedSeries, _refused_series)
     app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -46,6 +49,11 @@ async def _refused(request: Request, refused: Exception) -> Response:
 async def _refused_with_alternatives(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, RefusedWithAlternatives)
     return refusal_response(request, refused.refusal, refused.alternatives)
+
+
+async def _refused_series(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, RefusedSeries)
+    return series_response(request, refused)
 
 
 async def _rejected(request: Request, rejected: Exception) -> Response:

@@ -1,0 +1,119 @@
+"""Of a series each occurrence that cannot be had is told with the nearest start that can."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from api.alternatives import WAIT_MAX_S
+from api.commanding import Call
+from api.notes import folded
+from api.problems import REFUSALS
+from application.nearest import nearest
+from application.slots import Slot
+from application.writer import Answer
+from domain.allocation import pages_touched
+from domain.interval import Interval
+from domain.refusals import (
+    BookingLimitReached,
+    CancelledTooLate,
+    ClosedForHoliday,
+    Conflict,
+    CustomerElsewhere,
+    OutsideWorkingHours,
+    ResourceClosed,
+    ResourceRetired,
+    SessionFull,
+    SlotTaken,
+)
+from domain.resource import Resource
+from projections.availability import Availability
+
+NO_OTHER_START_WILL_DO = (BookingLimitReached, CancelledTooLate)
+"""It is the period that is full, or the visit that stays: what is free near by would be refused likewise."""
+
+
+_HOPELESS = {f"/problems/{REFUSALS[kind].slug}" for kind in NO_OTHER_START_WILL_DO}
+AT_RESOURCE = (SlotTaken, OutsideWorkingHours, ResourceClosed, ResourceRetired, ClosedForHoliday)
+
+
+class _Why(msgspec.Struct):
+    type: str
+    elsewhere: Interval | None = None
+
+
+class _Skipped(msgspec.Struct):
+    """As much of a told conflict as matters here."""
+
+    start: datetime
+    problem: _Why
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """For what to look: visits to the service, with these resources first; ``planned``: where others will be."""
+
+    service_id: UUID
+    resource_ids: tuple[UUID, ...] = ()
+    planned: tuple[datetime, ...] = ()
+
+
+async def nearest_to_conflicts(call: Call, conflicts: Sequence[Conflict], looking: Looking) -> Mapping[datetime, Slot]:
+    """By the starts that were refused. Empty while the read model cannot be asked."""
+    refused = [one.start for one in conflicts if not isinstance(one.refusal, NO_OTHER_START_WILL_DO)]
+    busy = [one.refusal.elsewhere for one in conflicts if isinstance(one.refusal, CustomerElsewhere)]
+    try:
+        position = await _position_of(call, conflicts)
+        return await _nearest(call, refused, busy, looking, position)
+    except call.ports.outages:
+        return {}  # the refusal stands, whether or not the read model can be asked for more
+
+
+async def skipped_with_nearest(call: Call, answer: Answer, looking: Looking) -> Sequence[Mapping[str, object]]:
+    """What was left out of a series that was written otherwise, as the stored answer tells it; and the nearest."""
+    skipped = msgspec.json.decode(answer.body)["skipped"]
+    told = msgspec.convert(skipped, list[_Skipped])
+    hopeful = [one for one in told if one.problem.type not in _HOPELESS]
+    busy = [one.problem.elsewhere for one in hopeful if one.problem.elsewhere]
+    found: Mapping[datetime, Slot] = {}
+    if hopeful:
+        with suppress(*call.ports.outages):
+            found = await _nearest(call, [one.start for one in hopeful], busy, looking, answer.position)
+    return [{**document, "alternative": found.get(one.start)} for document, one in zip(skipped, told, strict=True)]
+
+
+async def _nearest(
+    call: Call, refused: Iterable[datetime], busy: Sequence[Interval], looking: Looking, position: int
+) -> Mapping[datetime, Slot]:
+    ports, organization_id = call.ports, call.actor.organization_id
+    # What refused may be younger than the read model: a slot that overlaps it would be refused again.
+    await ports.fence.reached(Availability.NAME, organization_id, position, timeout_s=WAIT_MAX_S)
+    return await nearest(
+        ports.slots,
+        organization_id,
+        looking.service_id,
+        refused,
+        resource_ids=looking.resource_ids,
+        busy=busy,
+        planned=looking.planned,
+    )
+
+
+async def _position_of(call: Call, conflicts: Sequence[Conflict]) -> int:
+    """Where in the journal the latest of all the reasons was recorded: two round trips, however many there are."""
+    journal = call.ports.journal
+    refusals = [one.refusal for one in conflicts]
+    resource_ids = {one.resource_id for one in refusals if isinstance(one, AT_RESOURCE)}
+    sessions = {one.session_id for one in refusals if isinstance(one, SessionFull)}
+    resources = await journal.load(list(resource_ids)) if resource_ids else {}
+    pages: set[UUID] = set()
+    known = {resource_id: folded(recorded) for resource_id, recorded in resources.items()}
+    for refusal in refusals:
+        resource = known.get(refusal.resource_id) if isinstance(refusal, SlotTaken) else None
+        if isinstance(refusal, SlotTaken) and isinstance(resource, Resource):
+            pages.update(stream_id for stream_id, _, _ in pages_touched(resource, refusal.wanted))
+    streams = {**resources, **(await journal.load([*pages, *sessions]) if pages or sessions else {})}
+    return max((recorded[-1].position for recorded in streams.values() if recorded), default=0)

@@ -1,0 +1,136 @@
+"""Series: appointments by a rule, begun, moved and called off together."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.commanding import Call, Commanded, IfMatch, answered
+from api.contract import command
+from api.nearest_starts import Looking, nearest_to_conflicts, skipped_with_nearest
+from api.notes import folded, keep_series_note
+from api.problems import RefusedSeries, told_conflict
+from api.series_reads import visits_of
+from api.series_shapes import (
+    BegunSeriesShape,
+    CancelledSeriesShape,
+    MovedSeriesShape,
+    NewSeries,
+    SeriesCancellation,
+    SeriesMove,
+)
+from application.decision import C, Decision, UseCase, View
+from application.moving import RescheduleSeries, reschedule_series
+from application.recurring import BeginSeries, CancelSeries, begin_series, cancel_series
+from application.slots import Slot
+from domain.permissions import Actor
+from domain.refusals import Conflict, SeriesConflicts
+from domain.series import Series, start_of
+
+router = APIRouter(prefix="/v1/series", tags=["series"])
+
+
+@router.post("", **command(BegunSeriesShape, "beginSeries", creates=True))
+async def begin(body: NewSeries, call: Commanded) -> Response:
+    """Book a visit for every occurrence of a rule: all or none; or, skipping those that cannot be had, all others."""
+    series_id = call.new_id("series")
+    expansion = call.ports.recurrences.expand(body.rrule, body.start_local, body.time_zone, body.exdates)
+    if body.notes is not None:
+        await keep_series_note(call, body.notes, "series.begin", series_id=series_id, customer_id=body.customer_id)
+    wanted = BeginSeries(
+        series_id=series_id,
+        service_id=body.service_id,
+        customer_id=body.customer_id,
+        start_local=body.start_local,
+        time_zone=body.time_zone,
+        rrule=expansion.rrule,
+        exdates=body.exdates,
+        starts=expansion.starts,
+        on_conflict=body.on_conflict,
+        resource_ids=tuple(body.resource_ids or ()),
+        seats=body.seats,
+    )
+    looking = Looking(body.service_id, wanted.resource_ids)
+    try:
+        answer = await call.submit(_telling(begin_series), wanted)
+    except SeriesConflicts as refusal:
+        refused, zone = {one.recurrence_id for one in refusal.conflicts}, ZoneInfo(body.time_zone)
+        planned = tuple(start_of(start, zone) for start in expansion.starts if start not in refused)
+        found = await nearest_to_conflicts(call, refusal.conflicts, replace(looking, planned=planned))
+        raise RefusedSeries(refusal, found) from None
+    skipped = await skipped_with_nearest(call, answer, looking)
+    return answered(answer, status=201, location=f"{call.path}/{series_id}", besides={"skipped": skipped})
+
+
+@router.post("/{series_id}/reschedule", **command(MovedSeriesShape, "rescheduleSeries", if_match=True))
+async def reschedule(series_id: UUID, body: SeriesMove, call: Commanded, if_version: IfMatch) -> Response:
+    """Move the same appointments by the same difference on the wall. Exceptions, and what has been, stay."""
+    wanted = RescheduleSeries(
+        series_id=series_id,
+        scope=body.scope,
+        start_local=body.start_local,
+        recurrence_id=body.recurrence_id,
+        on_conflict=body.on_conflict,
+        resource_ids=tuple(body.resource_ids or ()),
+        if_version=if_version,
+    )
+    try:
+        answer = await call.submit(_telling(reschedule_series), wanted)
+    except SeriesConflicts as refusal:
+        raise RefusedSeries(refusal, await _nearest_to_moves(call, series_id, refusal, wanted.resource_ids)) from None
+    series = await _series(call, series_id)
+    skipped = await skipped_with_nearest(call, answer, Looking(series.service_id, wanted.resource_ids))
+    return answered(answer, besides={"skipped": skipped})
+
+
+@router.post("/{series_id}/cancel", **command(CancelledSeriesShape, "cancelSeries", if_match=True))
+async def cancel(series_id: UUID, body: SeriesCancellation, call: Commanded, if_version: IfMatch) -> Response:
+    """Call off what is to come; what has been stays. Customers are bound by the notice of each occurrence."""
+    if body.reason is not None:
+        await keep_series_note(call, body.reason, "series.cancel", series_id=series_id)
+    wanted = CancelSeries(
+        series_id=series_id, scope=body.scope, recurrence_id=body.recurrence_id, if_version=if_version
+    )
+    return answered(await call.submit(cancel_series, wanted))
+
+
+def _telling(use_case: UseCase[C]) -> UseCase[C]:
+    """The use case with what was skipped put into words, as it is answered and remembered for retries."""
+
+    def told(view: View, command: C, actor: Actor, now: datetime) -> Decision:
+        decision = use_case(view, command, actor, now)
+        answer = cast(dict[str, object], decision.answer)
+        skipped = cast(Sequence[Conflict], answer["skipped"])
+        return replace(decision, answer={**answer, "skipped": [told_conflict(one, {}) for one in skipped]})
+
+    return told
+
+
+async def _nearest_to_moves(
+    call: Call, series_id: UUID, refusal: SeriesConflicts, resource_ids: tuple[UUID, ...]
+) -> Mapping[datetime, Slot]:
+    """Where nobody was asked for, whom each visit has comes first."""
+    series = await _series(call, series_id)
+    visits = await visits_of(call.ports, series)
+    appointment_ids = {one.recurrence_id: one.appointment_id for one in series.occurrences}
+    by_resources: defaultdict[tuple[UUID, ...], list[Conflict]] = defaultdict(list)
+    for conflict in refusal.conflicts:
+        visit, _ = visits[appointment_ids[conflict.recurrence_id]]
+        by_resources[resource_ids or tuple(one.resource_id for one in visit.allotments)].append(conflict)
+    found: dict[datetime, Slot] = {}
+    for wanted, conflicts in by_resources.items():
+        found.update(await nearest_to_conflicts(call, conflicts, Looking(series.service_id, wanted)))
+    return found
+
+
+async def _series(call: Call, series_id: UUID) -> Series:
+    """One that a command has just found."""
+    series = folded((await call.ports.journal.load([series_id]))[series_id])
+    assert isinstance(series, Series)
+    return series
