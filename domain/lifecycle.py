@@ -34,9 +34,14 @@ def confirm(visit: Appointment, *, now: datetime) -> AppointmentConfirmed:
 
 
 def request(visit: Appointment, *, now: datetime) -> AppointmentRequested:
-    """What confirming a hold comes to where the house approves every booking: it is asked for."""
+    """What confirming a hold comes to where the house approves every booking: it is asked for.
+
+    Raises ``NotInThatState`` or, past the deadline or the start, ``HoldLapsed``.
+    """
     _ensure(visit, "confirm", Status.HELD)
     _ensure_not_lapsed(visit, now)
+    if now >= visit.visit.start:
+        raise HoldLapsed(visit.id, visit.visit.start)
     return AppointmentRequested(
         appointment_id=visit.id,
         organization_id=visit.organization_id,
