@@ -22,8 +22,10 @@ from application.writer import Writer
 from infra.composition import NotMigrated, clock_of, follower
 from infra.process import begun, cannot
 from infra.settings import Settings
+from infra.waitlist_keeper import keep_waitlists
 from projections.applying import retry_delay_s
 from projections.following import Follower
+from projections.offer_rounds import OfferRounds
 from projections.timers import DueTimers, Timers
 
 LOOK_EVERY_S = 0.5
@@ -41,7 +43,7 @@ def run() -> int:
     """Until SIGTERM or SIGINT. Raises ``SettingsError``."""
     settings = begun("timekeeper")
     try:
-        following = follower(settings, [Timers()], process="timekeeper")
+        following = follower(settings, [Timers(), OfferRounds()], process="timekeeper")
     except (NotMigrated, psycopg.OperationalError) as failed:
         return cannot("timekeeper", failed)
     asyncio.run(_keep_time(settings, following))
@@ -55,13 +57,15 @@ async def _keep_time(settings: Settings, following: Follower) -> None:
         loop.add_signal_handler(number, stopping.set)
     thread = threading.Thread(target=following.run, name="follower")
     thread.start()
-    async with _pool(settings, max_size=4) as journal_pool, _pool(settings, max_size=2) as timers_pool:
+    async with _pool(settings, max_size=4) as journal_pool, _pool(settings, max_size=6) as timers_pool:
         clock = clock_of(settings)
         writer = Writer(PostgresJournal(journal_pool), clock, encode=msgspec.json.encode)
         writing = asyncio.create_task(writer.run())
         try:
             now = clock.now if settings.replay_clock else None
-            await _fire_until(stopping, DueTimers(timers_pool), writer, now)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_fire_until(stopping, DueTimers(timers_pool), writer, now))
+                group.create_task(keep_waitlists(stopping, settings, writer, timers_pool))
         finally:
             following.stop()
             await asyncio.to_thread(thread.join)
