@@ -48,6 +48,7 @@ class House:
     location_id: str = ""
     appointment_id: str = ""
     closure_id: str = ""
+    waitlist_entry_id: str = ""
     pool_id: str = ""
     emails: dict[str, str] = field(default_factory=dict)
     account_ids: dict[str, str] = field(default_factory=dict)
@@ -135,3 +136,9 @@ def _furnish(house: House) -> None:
     house.appointment_id = made(house.book("2027-02-01T10:00:00Z"))["id"]
     closure = {"start": "2027-02-08T00:00:00Z", "end": "2027-02-13T00:00:00Z"}
     house.closure_id = made(house.post(f"/resources/{house.resource_id}/closures", closure))["id"]
+    waiting = {
+        "service_id": house.service_id,
+        "customer_id": house.customer_id,
+        "windows": [{"start": "2027-02-11T09:00:00Z", "end": "2027-02-11T12:00:00Z"}],
+    }
+    house.waitlist_entry_id = made(house.post("/waitlist", waiting))["id"]

@@ -45,6 +45,7 @@ def _filled(path: str, house: House) -> str:
         "closure": house.closure_id,
         "account": house.account_ids["staff"],
         "pool": house.pool_id,
+        "waitlist_entry": house.waitlist_entry_id,
     }
     return "/v1" + path.format(**ids)
 
@@ -67,6 +68,11 @@ def _pool(house: House) -> dict[str, object]:
 
 def _account(_: House) -> dict[str, object]:
     return {"email": f"{uuid4().hex}@x.test", "password": PASSWORD, "display_name": "X", "role": "staff"}
+
+
+def _joining(house: House) -> dict[str, object]:
+    window = {"start": "2027-02-11T09:00:00Z", "end": "2027-02-11T12:00:00Z"}
+    return {"service_id": house.service_id, "customer_id": house.customer_id, "windows": [window]}
 
 
 WINDOW = {"start": "2026-11-24", "end": "2026-11-25"}
@@ -175,6 +181,11 @@ OPERATIONS = (
     Operation("checkInAppointment", "appointment.check_in", _send("POST", "/appointments/{appointment}/check-in")),
     Operation("fulfilAppointment", "appointment.fulfil", _send("POST", "/appointments/{appointment}/fulfil")),
     Operation("markAppointmentNoShow", "appointment.no_show", _send("POST", "/appointments/{appointment}/no-show")),
+    Operation("joinWaitlist", "waitlist.join", _send("POST", "/waitlist", _joining), own=True),
+    Operation("listWaitlist", "waitlist.read", _get("/waitlist"), own=True),
+    Operation("getWaitlistEntry", "waitlist.read", _get("/waitlist/{waitlist_entry}"), own=True),
+    Operation("acceptOffer", "waitlist.answer", _send("POST", "/waitlist/{waitlist_entry}/accept"), own=True),
+    Operation("declineOffer", "waitlist.answer", _send("POST", "/waitlist/{waitlist_entry}/decline"), own=True),
     Operation("listAttention", "attention.read", _get("/attention")),
     Operation(
         "listNotifications",
@@ -183,6 +194,7 @@ OPERATIONS = (
     ),
     Operation("listFacts", "audit.read", _get("/audit/facts")),
     # Last: they change what the others look at.
+    Operation("leaveWaitlist", "waitlist.leave", _send("DELETE", "/waitlist/{waitlist_entry}"), own=True),
     Operation(
         "retireResource",
         "resource.change",

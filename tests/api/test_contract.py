@@ -201,7 +201,12 @@ def test_answers_hold_what_the_contract_says_and_no_more(house: House, document:
     made(house.post(f"/resources/{house.resource_id}/closures", hit))
     ids = {"organization_id": house.id, "resource_id": house.resource_id, "customer_id": house.customer_id}
     ids |= {"service_id": house.service_id, "location_id": house.location_id, "appointment_id": house.appointment_id}
-    ids |= {"closure_id": house.closure_id, "account_id": house.account_ids["owner"], "pool_id": house.pool_id}
+    ids |= {
+        "closure_id": house.closure_id,
+        "entry_id": house.waitlist_entry_id,
+        "account_id": house.account_ids["owner"],
+        "pool_id": house.pool_id,
+    }
     window = {"start": "2027-02-01", "end": "2027-02-14"}
     asks = {"getCalendar": window, "findSlots": window, "explainSlot": {"start": "2027-02-01T10:00:00Z"}}
     for method, path, operation in operations(document):

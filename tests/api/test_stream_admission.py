@@ -125,7 +125,7 @@ def test_frames_that_cannot_be_understood_are_answered_and_frames_that_are_too_b
                 for nonsense in ("{", "[]", '{"op":"fly"}', '{"op":"subscribe","id":"a","topic":"x","since":-1}', "ÿ"):
                     await subscriber.connection.send(nonsense)
                     assert (await subscriber.hear())["code"] == 4400
-                for nowhere in ("organization:waitlist", "resource:1:calendar", topic.replace("calendar", "secrets")):
+                for nowhere in ("organization:secrets", "resource:1:calendar", topic.replace("calendar", "secrets")):
                     await subscriber.say(op="subscribe", id="a", topic=nowhere)
                     assert (await subscriber.hear())["code"] == 4404
                 await subscriber.follow(topic)
