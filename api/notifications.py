@@ -1,4 +1,4 @@
-"""What customers were told about their appointments, and whether it reached them."""
+"""What customers were told about their appointments and series, and whether it reached them."""
 
 from uuid import UUID
 
@@ -10,17 +10,30 @@ from api.reading import Asked, Listed, whole
 from api.shapes import NotificationShape
 from domain.appointment import Appointment
 from domain.permissions import ensure_may
+from domain.refusals import InvalidValue
+from domain.series import Series
 from projections.deliveries import Deliveries, notifications_of
 
 router = APIRouter(prefix="/v1/notifications", tags=["notifications"])
 
 
 @router.get("", **query(Listed[NotificationShape], "listNotifications"))
-async def list_notifications(asked: Asked, appointment_id: UUID) -> Response:
-    """The messages about one appointment, oldest first. To whom, but not what they say."""
+async def list_notifications(
+    asked: Asked, appointment_id: UUID | None = None, series_id: UUID | None = None
+) -> Response:
+    """The messages about one appointment, or about one series, oldest first. To whom, but not what they say.
+
+    Of a series as a whole a customer is told once; what concerns one visit of it is found under that.
+    """
     ensure_may(asked.actor, "notification.read")
-    await asked.require(Appointment, appointment_id)
+    match appointment_id, series_id:
+        case UUID() as about_id, None:
+            await asked.require(Appointment, about_id)
+        case None, UUID() as about_id:
+            await asked.require(Series, about_id)
+        case _:
+            raise InvalidValue("appointment_id", "either this or series_id")
     await asked.caught_up(Deliveries.NAME)
     async with asked.ports.reads.connection() as connection:
-        rows = await notifications_of(connection, asked.actor.organization_id, appointment_id)
+        rows = await notifications_of(connection, asked.actor.organization_id, about_id)
     return whole(rows)

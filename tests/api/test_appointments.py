@@ -176,7 +176,10 @@ def test_messages_about_a_visit_are_listed_once_the_notifier_has_seen_it(house: 
 
     assert made(listed, 200)["next_cursor"] is None
     problem(house.get("/notifications", appointment_id=str(uuid4())), 404, "not-found")
-    problem(house.get("/notifications"), 422, "invalid-request")
+    problem(house.get("/notifications", series_id=str(uuid4())), 404, "not-found")
+    problem(house.get("/notifications"), 422, "invalid-value")
+    both = {"appointment_id": visit["id"], "series_id": str(uuid4())}
+    problem(house.get("/notifications", **both), 422, "invalid-value")
 
 
 def test_arrival_and_what_follows_have_their_time(house: House) -> None:

@@ -27,6 +27,7 @@ from application.providers import Sender
 from application.vault import Person
 from domain.appointment import Appointment
 from domain.fact import Fact
+from domain.series import Series
 from projections.applying import Outlet
 from projections.checkpoint import Sink
 from projections.deliveries import Notification, notifications_of
@@ -122,16 +123,16 @@ class FrontDesk:
         assert not outlet.is_behind()
         outlet.close()
 
-    def notifications(self, visit: Appointment) -> list[Notification]:
+    def notifications(self, about: Appointment | Series) -> list[Notification]:
         async def ask() -> list[Notification]:
             async with await psycopg.AsyncConnection.connect(self.url) as connection:
-                return await notifications_of(connection, self.desk.organization_id, visit.id)
+                return await notifications_of(connection, self.desk.organization_id, about.id)
 
         return asyncio.run(ask())
 
-    def told(self, visit: Appointment) -> list[tuple[str, str, str, str | None]]:
-        """Template, channel, status and reason of each message about a visit."""
-        return [(n.template, n.channel, n.status, n.reason) for n in self.notifications(visit)]
+    def told(self, about: Appointment | Series) -> list[tuple[str, str, str, str | None]]:
+        """Template, channel, status and reason of each message about a visit or a series."""
+        return [(n.template, n.channel, n.status, n.reason) for n in self.notifications(about)]
 
 
 def follower(url: str, sink: Sink) -> Outlet:
