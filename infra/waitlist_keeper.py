@@ -8,7 +8,6 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from projections.waitlist_queue import queue_of
 from prometheus_client import Counter
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -24,6 +23,7 @@ from infra.settings import Settings
 from projections.applying import retry_delay_s
 from projections.availability_queries import AvailabilityQueries
 from projections.offer_rounds import DueRounds, TakenRound
+from projections.waitlist_queue import queue_of
 
 LOOK_EVERY_S = 0.5
 

@@ -101,7 +101,7 @@ class House:
 
 
 async def _all_rounds(due: DueRounds, keeper: Keeper) -> list[str]:
-    came = []
+    came: list[str] = []
     while True:
         async with due.take() as taken:
             if taken is None:
