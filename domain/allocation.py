@@ -201,6 +201,16 @@ class _Asked:
     orders: dict[int, list[UUID]] = field(default_factory=dict)
 
     def in_order(self, place: int) -> Iterator[UUID]:
+        # A rule is broken only if need be: those for whom none has to be come first.
+        ordered = self._best_first(place)
+        yield from sorted(ordered, key=lambda one: self._broken(place, one)) if self.waived else ordered
+
+    def _broken(self, place: int, resource_id: UUID) -> int:
+        """How many waived rules would be broken for it."""
+        answer = self.answers[place, resource_id] if self.is_free(place, resource_id) else None
+        return len(answer.broken) if isinstance(answer, _Claimed) else 0
+
+    def _best_first(self, place: int) -> Iterator[UUID]:
         choice = self.choices[place]
         yield from (one.id for one in choice.candidates if one.id in choice.preferred)
         if place not in self.orders:
