@@ -72,10 +72,10 @@ class House:
             desk.service(room, scanner, slot_step_min=20, buffer_before_min=10),
             desk.service(room, room, Requirement(resource_id=rooms[2]), duration_min=45, buffer_after_min=15),
             desk.service(room, min_notice_min=3 * 24 * 60, max_advance_days=1),
-            desk.service(loaded, fitting, slot_step_min=30),
-            desk.service(turns, first, slot_step_min=30, booking_limits=(daily,)),
-            desk.service(turns, scanner, seats=3, slot_step_min=60),
-            desk.service(fitting, seats=2, slot_step_min=60, booking_limits=(daily,)),
+            desk.service(loaded, fitting, slot_step_min=15),
+            desk.service(turns, first, slot_step_min=15, booking_limits=(daily,)),
+            desk.service(turns, scanner, seats=2),
+            desk.service(fitting, seats=3, booking_limits=(daily,)),
         ]
 
     def shut(self, which: int, from_hour: int, hours: int) -> None:
@@ -96,9 +96,11 @@ class House:
 
 
 which_service = st.sampled_from([0, 0, 1, 1, 1, 2, 2, 2, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7])
-a_quarter = st.integers(40, 56)
+a_quarter = st.sampled_from([42, 43, 44, 45, 46, 48, 50, 52, 54])
 booked = st.lists(
-    st.tuples(which_service, a_quarter, st.sampled_from([None, None, 30, 300]), st.integers(1, 2)), max_size=16
+    st.tuples(which_service, a_quarter, st.sampled_from([None, None, 30, 300]), st.integers(1, 2)),
+    min_size=4,
+    max_size=16,
 )
 shut = st.lists(st.tuples(st.integers(0, 8), st.integers(8, 14), st.integers(1, 4)), max_size=1)
 
@@ -120,9 +122,14 @@ def house_with(booked: list[tuple[int, int, int | None, int]], shut: list[tuple[
     booked=booked,
     shut=shut,
     asked=st.lists(
-        st.tuples(which_service, st.integers(8, 26), st.sampled_from([-1, -1, 0, 1, 2]), st.sampled_from([0, 0, 0, 5])),
-        min_size=5,
-        max_size=8,
+        st.tuples(
+            which_service,
+            st.one_of(a_quarter, a_quarter, st.integers(32, 104)),
+            st.sampled_from([-1, -1, 0, 1, 2]),
+            st.sampled_from([0, 0, 0, 0, 0, 5]),
+        ),
+        min_size=8,
+        max_size=12,
     ),
     later=st.integers(0, 9),
 )
@@ -135,8 +142,8 @@ def test_an_explanation_says_what_booking_says(
     house = house_with(booked, shut, later)
     desk, customer = house.desk, house.desk.customer()
 
-    for which, hour, wish, odd_min in asked:
-        start, wanted = MONDAY + hour * HOUR + odd_min * MINUTE, house.resources[wish] if wish >= 0 else None
+    for which, quarter, wish, odd_min in asked:
+        start, wanted = MONDAY + (quarter * 15 + odd_min) * MINUTE, house.resources[wish] if wish >= 0 else None
         said = outcome_of_booking(desk, house.services[which], customer, start, (wanted,) if wanted else ())
         try:
             reasons = desk.why(house.services[which], start, resource_id=wanted)
