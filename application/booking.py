@@ -6,8 +6,7 @@ from uuid import UUID
 
 from application.decision import Decision, View
 from application.offering import offer_released
-from application.placing import Wish, begin, find_place, leave, take
-from application.seating import leave_seats
+from application.placing import Wish, begin, find_place, leave, leave_claims, take
 from application.visits import ensure_may_override, notice_for, visit_decision, visit_for
 from domain import lifecycle
 from domain.account import Customer
@@ -109,9 +108,9 @@ def move(
         is_hold=visit.status is Status.HELD,
         waived=to.override,
     )
-    if visit.session_id not in {None, session_id(service.id, to.start)}:
-        # Whoever is alone in a session must not stand in the way of their own move.
-        leave_seats(view, visit, actor, now)
+    if visit.session_id != (session_id(service.id, to.start) if service.terms.seats > 1 else None):
+        # What was claimed under another name, be it a session's or its own, would stand in the way, and stay there.
+        leave_claims(view, visit, actor, now)
     place = find_place(view, wish, actor, now)
     moved = AppointmentRescheduled(
         appointment_id=visit.id,

@@ -185,12 +185,19 @@ def leave(
     view: View, visit: Appointment, actor: Actor, now: datetime, *, keeping: Collection[UUID] = frozenset()
 ) -> None:
     """Give back what a visit claims, besides on the streams of ``keeping``, where it claims something else now."""
+    leave_claims(view, visit, actor, now, keeping=keeping)
+    for stream_id, left in leavings(view, visit, actor):
+        if stream_id not in keeping:
+            view.record(stream_id, left)
+
+
+def leave_claims(
+    view: View, visit: Appointment, actor: Actor, now: datetime, *, keeping: Collection[UUID] = frozenset()
+) -> None:
+    """As ``leave``, but the visit stays on the booking pages."""
     if visit.session_id is None:
         for stream_id, released in releases(view, visit, actor):
             if stream_id not in keeping:
                 view.record(stream_id, released)
     elif visit.session_id not in keeping:
         leave_seats(view, visit, actor, now)
-    for stream_id, left in leavings(view, visit, actor):
-        if stream_id not in keeping:
-            view.record(stream_id, left)
