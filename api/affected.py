@@ -1,6 +1,7 @@
 """The appointments that a change of times concerns: told in the answer to the command that made it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from api.appointment_reads import shown_entry
@@ -12,13 +13,27 @@ from projections.appointments import Appointments, Entry
 AFFECTED_MAX = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """``is_complete`` is false if the list may be behind the command, or was cut."""
+
+    rows: Sequence[Entry]
+    is_complete: bool
+
+    def shown(self) -> dict[str, object]:
+        return {
+            "appointments": [shown_entry(row) for row in self.rows],
+            "appointments_complete": self.is_complete,
+        }
+
+
 async def affected(
     call: Call,
     position: int,
     resource_ids: Collection[UUID],
     windows: Collection[Interval],
     concerns: Callable[[Entry], bool] = lambda _: True,
-) -> dict[str, object]:
+) -> Affected:
     """Those to come on these resources in these windows, as far as the change ``concerns`` them, by start.
 
     ``position`` is the command's: it took effect whether or not the list is as new as that, which is told too.
@@ -28,7 +43,4 @@ async def affected(
     found = await appointments.hits(
         call.ports.reads, organization_id, resource_ids, windows, now=call.ports.clock.now(), limit=AFFECTED_MAX
     )
-    return {
-        "appointments": [shown_entry(row) for row in found if concerns(row)],
-        "appointments_complete": has_seen and len(found) < AFFECTED_MAX,
-    }
+    return Affected([row for row in found if concerns(row)], has_seen and len(found) < AFFECTED_MAX)

@@ -125,8 +125,8 @@ async def _hit(call: Call, position: int, location: Location) -> dict[str, objec
         return any(isinstance(reason, ClosedForHoliday) for reason in reasons)
 
     windows = _windows(location.holidays, resources.values())
-    besides = await affected(call, position, resources, windows, lies_on_a_holiday)
-    return {**besides, "appointments_complete": besides["appointments_complete"] and knows_all}
+    hits = await affected(call, position, resources, windows, lies_on_a_holiday)
+    return replace(hits, is_complete=hits.is_complete and knows_all).shown()
 
 
 def _windows(holidays: Sequence[Holiday], resources: Collection[Resource]) -> list[Interval]:

@@ -1,11 +1,11 @@
-"""The shapes of answers about pools, holidays and retirement (see ``api.shapes``)."""
+"""The shapes of answers about pools, and about changes of when a resource can be had (see ``api.shapes``)."""
 
 from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from api.shapes import AppointmentShape, VersionedShape
+from api.shapes import AppointmentShape, ClosureShape, SlotShape, VersionedShape
 from domain.pool import Strategy
 
 _ID = "3b1c8f0a-8a2f-4f0e-b6a4-5d2f6f1b0a11"
@@ -57,3 +57,22 @@ class RetiredShape(VersionedShape):
     retired_at: datetime
     appointments: list[AppointmentShape]
     appointments_complete: bool
+
+
+class ProposalShape(BaseModel):
+    """Where an appointment could be moved; null: nothing is free within a fortnight."""
+
+    appointment_id: UUID
+    slot: SlotShape | None
+
+
+class ClosedShape(ClosureShape):
+    """``appointments`` are those that the closure hits; ``appointments_complete`` is false if it may be behind.
+
+    ``proposals``, if asked for: slots for the first 50 of them that can all be had together.
+    """
+
+    version: int
+    appointments: list[AppointmentShape]
+    appointments_complete: bool
+    proposals: list[ProposalShape] | None = None

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Strict
 from starlette.responses import Response
 
 from api.affected import affected
@@ -14,8 +14,10 @@ from api.calendar_shapes import CalendarEntryShape
 from api.commanding import Changed, Commanded, IfMatchIfGiven, answered
 from api.contract import command, query
 from api.notes import folded, keep_resource_note, notes_of
+from api.proposals import proposals
 from api.reading import Asked, Listed, Reading, shown, whole, window
-from api.shapes import ClosedShape, ClosureShape, HoursSetShape, HoursShape, VersionedShape
+from api.resource_shapes import ClosedShape
+from api.shapes import ClosureShape, HoursSetShape, HoursShape, VersionedShape
 from api.values import INSTANT_MAX, Body, DayOrInstant, FreeText, Instant
 from api.weekly_hours import WorkingHours, overrides_of, shifts_of, shown_overrides, shown_shifts
 from application.resource_times import (
@@ -47,6 +49,7 @@ class NewClosure(Body):
     start: Instant
     end: Instant
     reason: FreeText | None = None
+    propose: Annotated[bool, Strict()] = False
 
 
 @router.put("/working-hours", **command(HoursSetShape, "setWorkingHours", key_required=False, if_match="optional"))
@@ -64,8 +67,8 @@ async def set_hours(
     resource, _ = await asked.require(Resource, resource_id)
     hours = replace(resource, shifts=wanted.shifts, overrides=wanted.overrides)
     ever_after = Interval(call.ports.clock.now(), INSTANT_MAX)
-    besides = await affected(call, answer.position, [resource_id], [ever_after], partial(_lies_outside, hours))
-    return answered(answer, besides={**_shown_hours(hours), **besides})
+    hits = await affected(call, answer.position, [resource_id], [ever_after], partial(_lies_outside, hours))
+    return answered(answer, besides={**_shown_hours(hours), **hits.shown()})
 
 
 @router.get("/working-hours", **query(HoursShape, "getWorkingHours", etag=True))
@@ -77,15 +80,21 @@ async def get_hours(asked: Asked, resource_id: UUID) -> Response:
 
 @router.post("/closures", **command(ClosedShape, "closeResource", creates=True))
 async def close(resource_id: UUID, body: NewClosure, call: Commanded) -> Response:
-    """No new bookings in that time. Appointments that it hits stay booked, and are listed."""
+    """No new bookings in that time. Appointments that it hits stay booked, and are listed.
+
+    With ``propose``, the answer says where they could go, all of them together: make each move with `reschedule`.
+    """
     ensure_may(call.actor, "closure.create")
     closure_id = call.new_id("closure")
     if body.reason is not None:
         await keep_resource_note(call, body.reason, resource_id=resource_id)
     wanted = CloseResource(resource_id=resource_id, closure_id=closure_id, start=body.start, end=body.end)
     answer = await call.submit(close_resource, wanted)
-    hits = await affected(call, answer.position, [resource_id], [Interval(body.start, body.end)])
-    besides = {"reason": body.reason, **hits}
+    closed = Interval(body.start, body.end)
+    hits = await affected(call, answer.position, [resource_id], [closed])
+    besides: dict[str, object] = {"reason": body.reason, **hits.shown()}
+    if body.propose:
+        besides["proposals"] = await proposals(call, answer.position, hits.rows, (resource_id, closed))
     return answered(answer, status=201, location=f"{call.path}/{closure_id}", besides=besides)
 
 

@@ -38,8 +38,8 @@ async def retire(resource_id: UUID, call: Commanded, body: Retirement | None = N
     wanted = RetireResource(resource_id=resource_id, retired_at=body.retired_at if body else None)
     answer = await call.submit(retire_resource, wanted)
     since = msgspec.json.decode(answer.body, type=_Retired).retired_at
-    besides = await affected(call, answer.position, [resource_id], [Interval(since, INSTANT_MAX)])
-    return answered(answer, besides=besides)
+    hits = await affected(call, answer.position, [resource_id], [Interval(since, INSTANT_MAX)])
+    return answered(answer, besides=hits.shown())
 
 
 @router.post("/reinstate", **command(VersionedShape, "reinstateResource"))

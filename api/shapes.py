@@ -198,14 +198,6 @@ class ClosureShape(BaseModel):
     reason: str | None
 
 
-class ClosedShape(ClosureShape):
-    """``appointments`` are those that the closure hits; ``appointments_complete`` is false if it may be behind."""
-
-    version: int
-    appointments: list[AppointmentShape]
-    appointments_complete: bool
-
-
 class AttentionShape(BaseModel):
     """An appointment that cannot take place on ``resource_id`` as that is open now.
 

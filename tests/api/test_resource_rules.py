@@ -1,5 +1,7 @@
 """Holidays by location, resources that retire, pools: set over HTTP, seen by slots and bookings, and whom they hit."""
 
+from typing import Any
+
 import httpx
 
 from tests.api.house import OFFICE_HOURS, House, key, made, problem
@@ -207,3 +209,85 @@ def test_pools_that_make_no_sense_are_refused(house: House) -> None:
     too_many = {"name": "X", "duration_min": 30, "requirements": [{"pool_id": house.pool_id, "quantity": 2}]}
     refuse_the_values(house.post("/services", too_many))
     problem(house.post("/services", {**too_many, "requirements": [{"pool_id": ours}]}), 404, "not-found")
+
+
+def closed_with_a_proposal(house: House, resource_id: str, start: str, end: str) -> dict[str, dict[str, Any] | None]:
+    """Where the answer to a closure would put the appointments that it hits."""
+    body = {"start": start, "end": end, "propose": True}
+    told = made(house.post(f"/resources/{resource_id}/closures", body))
+    assert [one["appointment_id"] for one in told["proposals"]] == [one["id"] for one in told["appointments"]]
+    return {one["appointment_id"]: one["slot"] for one in told["proposals"]}
+
+
+def reschedule(house: House, appointment_id: str, slot: dict[str, Any]) -> None:
+    wanted = {"start": slot["start"], "resource_ids": slot["resource_ids"]}
+    made(house.post(f"/appointments/{appointment_id}/reschedule", wanted, **{"If-Match": '"v1"'}), 200)
+
+
+def test_a_closure_proposes_slots_that_can_all_be_had_together(house: House) -> None:
+    ours = furnished(house, "surgeon")
+    people = [made(house.post("/customers", {"display_name": f"P{n}"}))["id"] for n in range(2)]
+    booked = [
+        made(house.book(f"2027-06-07T{hour}:00:00Z", service_id=ours["service"], customer_id=person))["id"]
+        for hour, person in ((13, people[0]), (14, people[1]), (15, people[0]))
+    ]
+    # The next morning, when the first slots are, one of them is at the dentist's.
+    made(house.book("2027-06-08T12:00:00Z", customer_id=people[0]))
+
+    slots = closed_with_a_proposal(house, ours["resource"], "2027-06-07T00:00:00Z", "2027-06-08T00:00:00Z")
+
+    assert [(slots[visit] or {}).get("start") for visit in booked] == [
+        "2027-06-08T13:00:00Z",
+        "2027-06-08T12:00:00Z",
+        "2027-06-08T14:00:00Z",
+    ]
+    for visit in reversed(booked):
+        slot = slots[visit]
+        assert slot
+        reschedule(house, visit, slot)
+    assert attention(house, ours["resource"]) == []
+
+
+def test_a_closure_proposes_the_same_time_with_another_resource_that_is_free(house: House) -> None:
+    ours = furnished(house, "hygienist")
+    visit = made(house.book("2027-06-14T13:00:00Z", service_id=ours["service"]))["id"]
+    colleague = {"name": "X", "kind": "hygienist", "time_zone": "UTC", "working_hours": OFFICE_HOURS}
+    colleague_id = made(house.post("/resources", colleague))["id"]
+
+    slots = closed_with_a_proposal(house, ours["resource"], "2027-06-14T00:00:00Z", "2027-06-15T00:00:00Z")
+
+    assert slots[visit] == {
+        "start": "2027-06-14T13:00:00Z",
+        "end": "2027-06-14T14:00:00Z",
+        "resource_ids": [colleague_id],
+    }
+
+
+def test_the_guests_of_a_class_are_proposed_one_slot_together(house: House) -> None:
+    ours = furnished(house, "yogi")
+    lesson = {"name": "Class", "duration_min": 60, "seats": 3, "requirements": [{"kind": "yogi"}]}
+    lesson_id = made(house.post("/services", lesson))["id"]
+    guests = [made(house.post("/customers", {"display_name": f"G{n}"}))["id"] for n in range(2)]
+    booked = [
+        made(house.book("2027-06-21T13:00:00Z", service_id=lesson_id, customer_id=guest))["id"] for guest in guests
+    ]
+
+    slots = closed_with_a_proposal(house, ours["resource"], "2027-06-21T00:00:00Z", "2027-06-22T00:00:00Z")
+
+    one, other = (slots[visit] for visit in booked)
+    assert one == other
+    assert one
+    assert one["start"] == "2027-06-22T12:00:00Z"
+    for visit in booked:
+        reschedule(house, visit, one)
+
+
+def test_where_nothing_is_free_nothing_is_proposed(house: House) -> None:
+    ours = furnished(house, "locum")
+    visit = made(house.book("2027-06-28T13:00:00Z", service_id=ours["service"]))["id"]
+
+    slots = closed_with_a_proposal(house, ours["resource"], "2027-06-28T00:00:00Z", "2027-07-28T00:00:00Z")
+
+    assert slots == {visit: None}
+    closure = {"start": "2027-06-28T00:00:00Z", "end": "2027-06-29T00:00:00Z"}
+    assert "proposals" not in made(house.post(f"/resources/{ours['resource']}/closures", closure))
