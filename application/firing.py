@@ -2,11 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -48,12 +47,6 @@ class Submit(Protocol):
     ) -> Answer: ...
 
 
-Procedure = Callable[[Timer], Awaitable[None]]
-"""What a timer does that is more than one command. It may run again after a crash, so what it submits has ids of the
-timer's; it raises what ``Submit`` raises; and it is short, for the timers of its batch are settled together."""
-NO_PROCEDURES: Mapping[TimerKind, Procedure] = MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True)
 class Fired:
     """How many took effect, were refused because nothing was left to do, must be tried again, and failed."""
@@ -75,23 +68,21 @@ async def fire(
     due: Due,
     submit: Submit,
     *,
-    procedures: Mapping[TimerKind, Procedure] = NO_PROCEDURES,
     now: datetime | None = None,
     limit: int = TIMERS_TAKEN_MAX,
     report: Callable[[Timer, Exception], None] = _unreported,
 ) -> Fired:
     """Fire what is due, all at once, so that it is decided and appended in one batch; of one visit one after another.
 
-    A kind of timer with a procedure runs that; each other one is a command. ``report`` hears of what failed, which is
-    tried again like the rest. A process that dies in here leaves its timers to the next one, whose commands have the
-    same ids.
+    ``report`` hears of what failed, which is tried again like the rest. A process that dies in here leaves its timers
+    to the next one, whose commands have the same ids.
     """
     async with due.take(limit, now) as taken:
         ends: dict[UUID, str] = {}
 
         async def in_order(timers: Sequence[Timer]) -> None:
             for timer in timers:
-                ends[timer.id] = await _end_of(timer, submit, procedures, report)
+                ends[timer.id] = await _end_of(timer, submit, report)
 
         by_visit: dict[UUID, list[Timer]] = {}
         for timer in taken.timers:
@@ -103,14 +94,16 @@ async def fire(
     return Fired(**Counter(ends.values()))
 
 
-async def _end_of(
-    timer: Timer,
-    submit: Submit,
-    procedures: Mapping[TimerKind, Procedure],
-    report: Callable[[Timer, Exception], None],
-) -> str:
+async def _end_of(timer: Timer, submit: Submit, report: Callable[[Timer, Exception], None]) -> str:
+    caused = command_of(timer)
     try:
-        await (procedures[timer.kind](timer) if timer.kind in procedures else _submitted(timer, submit))
+        await submit(
+            caused.use_case,
+            caused.command,
+            actor=caused.actor,
+            command_id=caused.command_id,
+            fingerprint=timer.id.bytes,
+        )
     except TooEarly:
         return "put_off"  # this machine's clock is behind the one by which the timer is due
     except NotInThatState as other:
@@ -123,17 +116,6 @@ async def _end_of(
         report(timer, error)
         return "broken"
     return "settled"
-
-
-async def _submitted(timer: Timer, submit: Submit) -> None:
-    caused = command_of(timer)
-    await submit(
-        caused.use_case,
-        caused.command,
-        actor=caused.actor,
-        command_id=caused.command_id,
-        fingerprint=timer.id.bytes,
-    )
 
 
 def _may_come_to_it(timer: Timer, refused: NotInThatState) -> bool:

@@ -32,6 +32,8 @@ LOOK_EVERY_S = 0.5
 """Far below the five seconds by which a timer may be late."""
 REPLAY_LOOK_EVERY_S = 0.1
 """A replay's clock jumps."""
+AWAY_LOOK_EVERY_S = 2.0
+"""The longest pause while the database is away: what became due meanwhile happens soon after it is back."""
 
 FIRED = Counter("daybook_timers_fired_total", "Timers that fired, by what came of it", ["outcome"])
 LATE = Gauge("daybook_timers_late_seconds", "How late the most overdue timer is, 0: none is")
@@ -85,7 +87,7 @@ async def _fire_until(stopping: asyncio.Event, due: DueTimers, writer: Writer, n
             failures = 0
         except (psycopg.Error, PoolTimeout) as lost:
             failures += 1
-            wait_s = retry_delay_s(failures)
+            wait_s = retry_delay_s(failures, AWAY_LOOK_EVERY_S)
             _log.warning("timers.unavailable", error=type(lost).__name__, retry_after_s=round(wait_s, 1))
         else:
             for outcome, count in asdict(fired).items():

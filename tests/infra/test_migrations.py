@@ -7,7 +7,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from alembic import command
+from alembic.config import Config
 
+import infra.migrations
 from infra.embedded import EmbeddedStack
 from infra.migrations import migrate
 
@@ -51,3 +54,40 @@ def test_the_insert_function_without_a_lock_does_not_exist(empty_url: str) -> No
 def test_a_url_with_percent_signs_and_a_socket_directory_is_taken_as_it_is(empty_url: str) -> None:
     assert "%2F" in empty_url
     migrate(empty_url)
+
+
+def test_timers_and_messages_that_were_pending_survive_the_migration_that_lets_them_be_about_anything(
+    empty_url: str,
+) -> None:
+    config = Config()
+    config.set_main_option("script_location", infra.migrations.__path__[0])
+    config.attributes["database_url"] = empty_url
+    command.upgrade(config, "0004")
+    visit = uuid4()
+    with psycopg.connect(empty_url) as connection:  # given: a timer, a notice and a delivery of the release before
+        connection.execute(
+            "INSERT INTO timers.timer (id, kind, organization_id, appointment_id, due_at)"
+            " VALUES (gen_random_uuid(), 'hold', gen_random_uuid(), %s, now())",
+            (visit,),
+        )
+        connection.execute(
+            "INSERT INTO deliveries.notice (position, template, organization_id, appointment_id, version, at)"
+            " VALUES (7, 'confirmation', gen_random_uuid(), %s, 1, now())",
+            (visit,),
+        )
+        connection.execute(
+            "INSERT INTO deliveries.delivery (id, channel, recipient_id, state, position, template, organization_id,"
+            " appointment_id, version, at) VALUES (gen_random_uuid(), 'email', gen_random_uuid(), 'intent', 7,"
+            " 'confirmation', gen_random_uuid(), %s, 1, now())",
+            (visit,),
+        )
+
+    migrate(empty_url)
+
+    with psycopg.connect(empty_url) as connection:
+        timers = connection.execute("SELECT about_id, kind FROM timers.timer").fetchall()
+        notices = connection.execute("SELECT position, about_id, stream_id FROM deliveries.notice").fetchall()
+        deliveries = connection.execute("SELECT template, about_id, stream_id FROM deliveries.delivery").fetchall()
+    assert timers == [(visit, "hold")]
+    assert notices == [(7, visit, visit)]
+    assert deliveries == [("confirmation", visit, visit)]

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from application import booking, visits
 from application.decision import UseCase
 from application.firing import Fired, fire
-from application.timekeeping import Timer, TimerKind
 from application.writer import Answer, Busy
 from domain.appointment import Appointment, Status
 from domain.lifecycle import TENTATIVE
@@ -187,27 +186,6 @@ def test_one_that_cannot_be_fired_is_reported_and_holds_up_no_other(front: Front
     kept(front, story)
     assert reported == [(broken.id, defect)]
     assert [about_id for about_id, _ in timers(front)] == [broken.id]
-
-
-def test_a_kind_of_timer_may_run_a_procedure_instead_of_a_command(front: FrontDesk) -> None:
-    visit = visit_with(front, no_show_after_min=15)
-    front.follow(Timers())
-    ran: list[UUID] = []
-
-    async def procedure(timer: Timer) -> None:
-        ran.append(timer.about_id)
-
-    async def story(keeper: Keeper) -> None:
-        fired = await fire(
-            keeper.due,
-            keeper.writer.submit,
-            procedures={TimerKind.NO_SHOW: procedure},
-            now=NINE + 15 * MINUTE,
-        )
-        assert fired == Fired(settled=1)
-
-    kept(front, story)
-    assert (ran, happened(front), timers(front)) == ([visit.id], [], [])
 
 
 def test_however_often_a_timer_was_put_off_it_is_tried_again_well_within_the_time_it_may_be_late(
