@@ -38,7 +38,9 @@ def journal_of(deeds: Iterable[Deed]) -> tuple[list[Clinic], list[Recorded]]:
     told = [0, 0]
 
     def write_down(number: int) -> None:
+        """The facts of a deed, as those of one command."""
         desk = clinics[number].desk
+        command_id = UUID(int=1 + (journal[-1].position if journal else 0))
         for stream_id, fact in desk.facts[told[number] :]:
             versions[stream_id] += 1
             position = (journal[-1].position if journal else 0) + (2 if len(journal) % 7 == 6 else 1)
@@ -46,7 +48,7 @@ def journal_of(deeds: Iterable[Deed]) -> tuple[list[Clinic], list[Recorded]]:
                 organization_id=desk.organization_id,
                 actor_id=desk.staff.account_id,
                 at=desk.now,
-                command_id=UUID(int=position),
+                command_id=command_id,
             )
             journal.append(Recorded(position, stream_id, versions[stream_id], fact, provenance))
         told[number] = len(desk.facts)
