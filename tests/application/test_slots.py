@@ -12,7 +12,7 @@ from application.resource_times import CloseResource, close_resource
 from application.slots import Found, Slot, alternatives, find_slots, time_zone_of
 from application.visits import Cancel, cancel
 from domain.refusals import InvalidValue, NotFound, ResourceNotSuitable
-from domain.service import Requirement, Service
+from domain.service import BookingLimit, Holder, Period, Requirement, Service
 from tests.booked_out import QUARTER, bookable
 from tests.desk import HOUR, MONDAY, NINE, OFFICE_HOURS, Desk
 from tests.desk_sources import DeskSources
@@ -194,3 +194,67 @@ def test_a_long_notice_does_not_hide_all_alternatives(desk: Desk) -> None:
         desk.owner,
     )
     assert [slot.start for slot in others(desk, service, NINE)][:1] == [NINE + 30 * A_DAY]
+
+
+# ── Holds, sessions, limits ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_hold_blocks_until_its_deadline_and_not_a_moment_longer_though_no_fact_says_so(desk: Desk) -> None:
+    desk.resource("room")
+    service = desk.service(slot_step_min=60)
+    desk.booked(service, NINE, hold_min=30)
+    desk.now = MONDAY + timedelta(minutes=30) - timedelta.resolution
+    assert not found(desk, service, NINE, NINE + HOUR).slots
+    desk.now = MONDAY + timedelta(minutes=30)
+    assert found(desk, service, NINE, NINE + HOUR).slots
+
+
+def test_a_session_is_offered_while_it_has_so_many_seats_and_its_resources_to_nobody_else(desk: Desk) -> None:
+    room = desk.resource("room")
+    course, visit = desk.service(seats=3, slot_step_min=60), desk.service(slot_step_min=60)
+    desk.booked(course, NINE, seats=2)
+
+    def starts(service: UUID, seats: int = 1) -> list[datetime]:
+        return [slot.start for slot in found(desk, service, NINE, NINE + 2 * HOUR, seats=seats).slots]
+
+    assert starts(course) == [NINE, NINE + HOUR]
+    assert starts(course, seats=2) == [NINE + HOUR]
+    assert starts(visit) == [NINE + HOUR]
+    assert found(desk, course, NINE, NINE + HOUR, resource_id=room).slots
+    desk.booked(course, NINE, seats=1)
+    assert starts(course) == [NINE + HOUR]
+    assert [slot.start for slot in others(desk, course, NINE)][:1] == [NINE + HOUR]
+
+
+def test_a_session_without_the_resource_that_was_asked_for_is_not_offered(desk: Desk) -> None:
+    first, second = desk.resource("room"), desk.resource("room")
+    course = desk.service(seats=3, slot_step_min=60)
+    desk.booked(course, NINE, resource_ids=(first,))
+    assert [slot.start for slot in found(desk, course, NINE, NINE + 2 * HOUR, resource_id=second).slots] == [
+        NINE + HOUR
+    ]
+
+
+def test_more_seats_than_there_are_cannot_be_asked_for(desk: Desk) -> None:
+    desk.resource("room")
+    with pytest.raises(InvalidValue) as refusal:
+        found(desk, desk.service(seats=3), NINE, NINE + HOUR, seats=4)
+    assert refusal.value.field == "seats"
+
+
+def test_where_a_service_has_reached_its_limit_the_period_is_over_in_the_organizations_zone() -> None:
+    desk = Desk(time_zone="America/Sao_Paulo")  # three hours behind UTC
+    desk.resource("room")
+    limits = (BookingLimit(Holder.SERVICE, Period.DAY, 2),)
+    service = desk.service(slot_step_min=60, booking_limits=limits)
+    desk.booked(service, NINE, hold_min=30)
+    desk.booked(service, NINE + HOUR)
+    window = (MONDAY, MONDAY + A_DAY + 4 * HOUR)
+
+    def starts() -> list[datetime]:
+        return [slot.start for slot in found(desk, service, *window).slots]
+
+    midnight = MONDAY + 3 * HOUR
+    assert starts() == [MONDAY, MONDAY + HOUR, MONDAY + 2 * HOUR, midnight + A_DAY]
+    desk.now = MONDAY + timedelta(minutes=30)
+    assert NINE in starts()
