@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from application.booking_pages import pages_read
+from application.booking_pages import entries, pages_read
 from application.decision import Decision, NotLoaded, View
 from application.placing import Wish, begin, find_place
 from application.prospects import Free, FreeTime, FreeVisit, Prospects, near
@@ -78,12 +78,14 @@ def _offer(view: View, free: Sequence[Free], actor: Actor, now: datetime) -> Non
     if not to_come:
         return
     waiting = near(_waiting(view, actor, now), to_come)
-    view.prepare([entry.service_id for entry in waiting])
-    services = {entry.service_id: view.require(Service, entry.service_id, actor) for entry in waiting}
+    service_ids = list(dict.fromkeys(entry.service_id for entry in waiting))
+    view.prepare(service_ids)
+    services = {service_id: view.require(Service, service_id, actor) for service_id in service_ids}
     prospects = Prospects(view, to_come, actor, now)
-    prospects.load((services[entry.service_id], entry.resource_id) for entry in waiting)
-    offers = _Offers(view, prospects, waiting, services, actor, now)
-    for place in range(len(waiting)):
+    prospects.load(waiting, services)
+    suited = [entry for entry in waiting if prospects.has_any_for(entry)]
+    offers = _Offers(view, prospects, suited, services, actor, now)
+    for place in range(len(suited)):
         if offers.count < OFFERS_MAX:
             offers.try_for(place)
 
@@ -132,6 +134,8 @@ class _Offers:
                 continue
             self._prepare_pages(wish, place)
             try:
+                # First what holds for this customer alone: the rest was found before, for all.
+                entries(self.view, wish, service.visit(start), self.actor, self.now)
                 self._make(entry, wish)
             except CustomerElsewhere as refusal:
                 ruled_out.append(_overlapping(service, refusal.elsewhere))

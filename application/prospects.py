@@ -4,7 +4,7 @@ What nobody could have at this moment is remembered: offers only take more, so i
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -106,19 +106,29 @@ class Prospects:
     _choices: dict[tuple[UUID, UUID | None], list[Choice[Resource]]] = field(default_factory=dict)
     _starts: dict[Wanted, list[datetime]] = field(default_factory=dict)
 
+    def load(self, entries: Iterable[WaitlistEntry], services: Mapping[UUID, Service]) -> None:
+        """Find out which starts there are for each wish of the entries; before anything else. Raises ``NotLoaded``."""
+        wishes = dict.fromkeys(wanted_by(entry) for entry in entries)
+        each([partial(self._choices_of, services[wanted.service_id], wanted.resource_id) for wanted in wishes])
+        for wanted in wishes:
+            self._starts[wanted] = self._starts_of(services[wanted.service_id], wanted)
+
+    def has_any_for(self, entry: WaitlistEntry) -> bool:
+        """Whether there may be anything for it: a look that costs little."""
+        starts = self._starts[wanted_by(entry)]
+        return bool(starts) and any(
+            bisect_left(starts, window.start) < bisect_left(starts, window.end) for window in entry.windows
+        )
+
     def starts_for(self, entry: WaitlistEntry, service: Service) -> Iterator[datetime]:
         """The starts of visits that would take some of what is free, within the entry's windows, earliest first."""
-        starts = self._starts_of(service, wanted_by(entry))
+        starts = self._starts[wanted_by(entry)]
         for window in entry.windows:
             first = bisect_left(starts, window.start)
             last = bisect_right(starts, window.end - timedelta(minutes=service.terms.duration_min))
             for start in starts[first:last]:  # a copy: starts may be given up on the way
                 if not entry.has_let_go(service.visit(start)):
                     yield start
-
-    def load(self, asked: Iterable[tuple[Service, UUID | None]]) -> None:
-        """Have in memory who could give these services. Raises ``NotLoaded``."""
-        each([partial(self._choices_of, *one) for one in dict.fromkeys(asked)])
 
     def is_to_be_had(self, wish: Wish) -> bool:
         """Whether the visit could take place, whoever comes."""
@@ -157,17 +167,15 @@ class Prospects:
         return self._choices[key]
 
     def _starts_of(self, service: Service, wanted: Wanted) -> list[datetime]:
-        if wanted not in self._starts:
-            choices = self._choices_of(service, wanted.resource_id)
-            suitable = {one.id: one for choice in choices for one in choice.candidates}
-            found: set[datetime] = set()
-            for one in self.free if choices else ():
-                if isinstance(one, FreeVisit) and one.service_id == service.id:
-                    found.add(one.interval.start)
-                elif isinstance(one, FreeTime) and one.resource_id in suitable:
-                    found.update(_on_grid(service, suitable[one.resource_id], one.interval))
-            self._starts[wanted] = sorted(start for start in found if start > self.now)
-        return self._starts[wanted]
+        choices = self._choices_of(service, wanted.resource_id)
+        suitable = {one.id: one for choice in choices for one in choice.candidates}
+        found: set[datetime] = set()
+        for one in self.free if choices else ():
+            if isinstance(one, FreeVisit) and one.service_id == service.id:
+                found.add(one.interval.start)
+            elif isinstance(one, FreeTime) and one.resource_id in suitable:
+                found.update(_on_grid(service, suitable[one.resource_id], one.interval))
+        return sorted(start for start in found if start > self.now)
 
 
 def _on_grid(service: Service, resource: Resource, free: Interval) -> Iterator[datetime]:

@@ -17,6 +17,7 @@ from infra.audits.claims import Claims
 from infra.audits.sessions import Sessions
 from infra.audits.stored import Audit, StoredFact
 from infra.audits.visits import Visits
+from infra.audits.waitlists import Waitlists
 from infra.findings import DISORDER, GAP, UNREADABLE, Findings
 
 FETCH_ROWS = 5_000
@@ -76,7 +77,13 @@ def _audits(findings: Findings) -> tuple[Audit, ...]:
     """In the order in which they judge: visits last, because the others ask them whom the command touched."""
     visits = Visits(findings)
     sessions = Sessions(findings, visits)
-    return Claims(findings, visits, sessions), BookingPages(findings, visits), sessions, visits
+    return (
+        Claims(findings, visits, sessions),
+        BookingPages(findings, visits),
+        Waitlists(findings, visits),
+        sessions,
+        visits,
+    )
 
 
 def sweep(rows: Iterable[Row]) -> Findings:

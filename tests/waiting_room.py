@@ -20,8 +20,8 @@ ALL_MONDAY = ((NINE, NINE + 8 * HOUR),)
 class Queue:
     """A desk with one room, a service of an hour, and a waitlist."""
 
-    def __init__(self, *, seed: UUID = SEED, **terms: Any) -> None:
-        self.desk = Desk(now=MONDAY, seed=seed)
+    def __init__(self, *, seed: UUID = SEED, desk: Desk | None = None, **terms: Any) -> None:
+        self.desk = desk or Desk(now=MONDAY, seed=seed)
         self.room = self.desk.resource("room")
         self.service = self.desk.service(Requirement(kind="room"), slot_step_min=30, **terms)
 
