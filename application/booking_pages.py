@@ -110,6 +110,24 @@ def entries(
     return entered, broken
 
 
+def ensure_nowhere_else(view: View, visit: Appointment, actor: Actor, now: datetime) -> None:
+    """Raises ``CustomerElsewhere`` if a visit that is about to become firm overlaps another one of its customer.
+
+    By this process's clock it has kept its customer from that. By another's, a second ahead, the hold may have lapsed
+    and the customer have booked something else. What the house has let overlap knowingly, may.
+    """
+    if Rule.CUSTOMER_OVERLAP in visit.overridden:
+        return
+    for page, own in _entries_of(view, visit, actor):
+        others = page.visits if page.holder_id == visit.customer_id and not own.may_overlap else ()
+        for other in others:
+            overlaps = other.appointment_id != own.appointment_id and other.interval.overlaps(own.interval)
+            if overlaps and other.counts_at(now) and not other.may_overlap:
+                its = view.require(Appointment, other.appointment_id, actor)
+                if Rule.CUSTOMER_OVERLAP not in its.overridden:
+                    raise CustomerElsewhere(visit.customer_id, other.appointment_id, other.interval)
+
+
 def settled(
     view: View, visit: Appointment, actor: Actor, until: datetime | None = None
 ) -> list[tuple[UUID, VisitEntered]]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from application.booking_pages import entries, held_by_customer, leavings, pages_read, settled
+from application.booking_pages import ensure_nowhere_else, entries, held_by_customer, leavings, pages_read, settled
 from application.claiming import allocate_from, claims_until, diary_pages, releases, suitable_resources
 from application.decision import View
 from application.seating import find_seats, leave_seats, settle_seats
@@ -171,7 +171,11 @@ def take(view: View, place: Place) -> None:
 
 
 def settle(view: View, visit: Appointment, actor: Actor, now: datetime, *, until: datetime | None = None) -> None:
-    """A hold becomes firm, or with ``until`` a request. Raises ``SlotTaken`` or ``HoldLapsed`` if it was lost."""
+    """A hold becomes firm, or with ``until`` a request.
+
+    Raises ``SlotTaken``, ``SessionFull``, ``HoldLapsed`` or ``CustomerElsewhere`` if it was lost.
+    """
+    ensure_nowhere_else(view, visit, actor, now)
     if visit.session_id is not None:
         settle_seats(view, visit, until, actor, now)
     else:
