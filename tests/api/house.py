@@ -49,6 +49,7 @@ class House:
     appointment_id: str = ""
     closure_id: str = ""
     waitlist_entry_id: str = ""
+    series_id: str = ""
     pool_id: str = ""
     emails: dict[str, str] = field(default_factory=dict)
     account_ids: dict[str, str] = field(default_factory=dict)
@@ -142,3 +143,11 @@ def _furnish(house: House) -> None:
         "windows": [{"start": "2027-02-11T09:00:00Z", "end": "2027-02-11T12:00:00Z"}],
     }
     house.waitlist_entry_id = made(house.post("/waitlist", waiting))["id"]
+    recurring = {
+        "service_id": house.service_id,
+        "customer_id": house.customer_id,
+        "start_local": "2027-02-16T10:00",
+        "time_zone": "UTC",
+        "rrule": "FREQ=WEEKLY;COUNT=2",
+    }
+    house.series_id = made(house.post("/series", recurring))["id"]

@@ -46,6 +46,7 @@ def _filled(path: str, house: House) -> str:
         "account": house.account_ids["staff"],
         "pool": house.pool_id,
         "waitlist_entry": house.waitlist_entry_id,
+        "series": house.series_id,
     }
     return "/v1" + path.format(**ids)
 
@@ -73,6 +74,11 @@ def _account(_: House) -> dict[str, object]:
 def _joining(house: House) -> dict[str, object]:
     window = {"start": "2027-02-11T09:00:00Z", "end": "2027-02-11T12:00:00Z"}
     return {"service_id": house.service_id, "customer_id": house.customer_id, "windows": [window]}
+
+
+def _recurring(house: House) -> dict[str, object]:
+    past = {"start_local": "2026-11-16T09:00", "time_zone": "UTC", "rrule": "FREQ=WEEKLY;COUNT=1"}
+    return {"service_id": house.service_id, "customer_id": house.customer_id, **past}
 
 
 WINDOW = {"start": "2026-11-24", "end": "2026-11-25"}
@@ -186,6 +192,26 @@ OPERATIONS = (
     Operation("getWaitlistEntry", "waitlist.read", _get("/waitlist/{waitlist_entry}"), own=True),
     Operation("acceptOffer", "waitlist.answer", _send("POST", "/waitlist/{waitlist_entry}/accept"), own=True),
     Operation("declineOffer", "waitlist.answer", _send("POST", "/waitlist/{waitlist_entry}/decline"), own=True),
+    Operation("beginSeries", "series.begin", _send("POST", "/series", _recurring), own=True),
+    Operation("listSeries", "series.read", _get("/series"), own=True),
+    Operation("getSeries", "series.read", _get("/series/{series}"), own=True),
+    Operation(
+        "rescheduleSeries",
+        "series.reschedule",
+        _send(
+            "POST",
+            "/series/{series}/reschedule",
+            lambda _: {"scope": "all", "start_local": "2027-02-16T11:00"},
+            if_match=True,
+        ),
+        own=True,
+    ),
+    Operation(
+        "cancelSeries",
+        "series.cancel",
+        _send("POST", "/series/{series}/cancel", lambda _: {"scope": "all"}, if_match=True),
+        own=True,
+    ),
     Operation("listAttention", "attention.read", _get("/attention")),
     Operation(
         "listNotifications",

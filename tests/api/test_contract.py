@@ -204,6 +204,7 @@ def test_answers_hold_what_the_contract_says_and_no_more(house: House, document:
     ids |= {
         "closure_id": house.closure_id,
         "entry_id": house.waitlist_entry_id,
+        "series_id": house.series_id,
         "account_id": house.account_ids["owner"],
         "pool_id": house.pool_id,
     }

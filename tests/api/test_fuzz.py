@@ -31,6 +31,7 @@ def filled(path: str, house: House, odd: str | None = None) -> str:
     ids = {"organization_id": house.id, "resource_id": house.resource_id, "customer_id": house.customer_id}
     ids |= {"service_id": house.service_id, "location_id": house.location_id, "closure_id": house.closure_id}
     ids |= {"appointment_id": house.appointment_id, "account_id": house.account_ids["owner"], "slug": "slot-taken"}
+    ids |= {"entry_id": house.waitlist_entry_id, "series_id": house.series_id, "pool_id": house.pool_id}
     names = re.findall(r"\{(\w+)\}", path)
     return path.format(**{name: odd or ids.get(name, str(uuid4())) for name in names})
 
