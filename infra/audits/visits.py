@@ -7,6 +7,7 @@ from typing import ClassVar
 from infra.audits.stored import Span, StoredFact, deadline, span
 from infra.findings import ILLEGAL, UNKNOWN, Findings
 
+RELEASED = "appointment.released.v1"
 TRANSITIONS: dict[str, dict[str | None, str]] = {
     "appointment.held.v1": {None: "held"},
     "appointment.requested.v1": {None: "pending", "held": "pending"},
@@ -19,7 +20,7 @@ TRANSITIONS: dict[str, dict[str | None, str]] = {
     "appointment.arrived.v1": {"booked": "arrived"},
     "appointment.fulfilled.v1": {"arrived": "fulfilled"},
     "appointment.missed.v1": {"booked": "noshow"},
-    "appointment.released.v1": {"booked": "noshow"},
+    RELEASED: {"booked": "noshow", "noshow": "noshow"},
 }
 """What each fact does to an appointment's status; None: not yet begun."""
 TENTATIVE = ("held", "pending")
@@ -66,7 +67,8 @@ class Visits:
         its_id = fact.data["appointment_id"]
         visit = self.by_id.setdefault(its_id, Visit(fact.organization_id))
         after = moves.get(visit.status)
-        if after is None:
+        given_back_twice = fact.topic == RELEASED and not visit.takes
+        if after is None or given_back_twice:
             self.findings.report(ILLEGAL, fact.position, f"{fact.topic} of {its_id}, which is {visit.status}")
             return
         self.findings.appointments += visit.status is None
@@ -76,7 +78,7 @@ class Visits:
         if "customer_id" in fact.data:
             visit.customer_id, visit.service_id = fact.data["customer_id"], fact.data["service_id"]
             self.by_customer.setdefault(visit.customer_id, set()).add(its_id)
-        visit.takes = after != "cancelled" and fact.topic != "appointment.released.v1"
+        visit.takes = after != "cancelled" and fact.topic != RELEASED
         if after not in TENTATIVE:
             visit.until = None
         if not visit.takes:

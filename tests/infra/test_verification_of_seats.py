@@ -4,9 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given, settings
 
-from adapters.fact_codec import FactMapper
 from application.visits import Approve, Cancel, Confirm, Lapse, Release, approve, cancel, confirm, lapse, release
 from domain.appointment import Appointment
 from domain.service import Requirement
@@ -14,7 +12,6 @@ from infra.findings import DOUBLE_BOOKING, ILLEGAL, MISMATCH, OVERSOLD, SEATS_LO
 from infra.verification import sweep
 from tests.desk import HOUR, MINUTE, NINE
 from tests.infra.histories import CLAIMED, Clinic, Forger, altered, data_of, entered, last, only
-from tests.projections.history import Deed, deeds, journal_of
 
 OPENED, TAKEN, LEFT = "session.opened.v1", "session.seats_taken.v1", "session.seats_left.v1"
 CLOSED, RELEASED = "session.closed.v1", "resource_day.claim_released.v1"
@@ -39,16 +36,6 @@ class ClassRoom(Clinic):
         seat = {key: visit[key] for key in ("session_id", "appointment_id", "seats")}
         forger.write(UUID(visit["session_id"]), TAKEN, seat, same_command=True)
         forger.write(*entered(visit), same_command=True)
-
-
-@settings(deadline=None)
-@given(deeds=deeds)
-def test_nothing_is_found_in_whatever_a_front_desk_does(deeds: list[Deed]) -> None:
-    _, journal = journal_of(deeds)
-    mapper = FactMapper()
-    rows = [(r.position, r.stream_id, r.version, r.fact.TOPIC, mapper.state(r.fact, r.provenance)) for r in journal]
-    findings = sweep(rows)
-    assert findings.clean, findings.faults
 
 
 def test_nothing_is_found_in_the_life_of_a_class() -> None:
