@@ -89,10 +89,11 @@ def timer_changes(recorded: Recorded) -> Iterator[Timer | Cleared]:
             | AppointmentHoldLapsed(appointment_id=its_id)
             | AppointmentArrived(appointment_id=its_id)
             | AppointmentFulfilled(appointment_id=its_id)
-            | AppointmentMissed(appointment_id=its_id)
             | AppointmentReleased(appointment_id=its_id)
         ):
             yield Cleared(its_id, OF_ANY_KIND)
+        case AppointmentMissed(appointment_id=its_id):  # what it claims is given back in its own time
+            yield Cleared(its_id, OF_ANY_KIND - {TimerKind.RELEASE})
         case _:
             pass
 

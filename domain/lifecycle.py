@@ -124,9 +124,9 @@ def mark_no_show(visit: Appointment, *, now: datetime) -> AppointmentMissed:
 
 
 def release(visit: Appointment, *, now: datetime) -> AppointmentReleased:
-    """Nobody checked in. Raises ``TooEarly`` before the time that the service gives them."""
-    _ensure(visit, "release", Status.BOOKED)
-    if visit.deadlines.release_at is None:
+    """Nobody checked in, whether or not that was noted. Raises ``TooEarly`` before the service gives them up."""
+    _ensure(visit, "release", Status.BOOKED, Status.NOSHOW)
+    if visit.deadlines.release_at is None or visit.released:
         raise NotInThatState(visit.id, visit.status, "release")
     _ensure_open(visit.deadlines.release_at, now)
     return AppointmentReleased(appointment_id=visit.id)

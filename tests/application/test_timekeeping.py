@@ -46,6 +46,8 @@ def expected(clinics: Iterable[Clinic]) -> Set:
                 found |= {(visit.id, NO_SHOW, deadlines.no_show_at)} if deadlines.no_show_at else set()
                 found |= {(visit.id, RELEASE, deadlines.release_at)} if deadlines.release_at else set()
                 found |= {(visit.id, REMINDER, remind_at) for remind_at in deadlines.remind_at}
+            if visit.status is Status.NOSHOW and not visit.released and visit.deadlines.release_at:
+                found.add((visit.id, RELEASE, visit.deadlines.release_at))
     return found
 
 
@@ -144,7 +146,7 @@ def test_what_is_agreed_does_not_lapse() -> None:
     assert diary.timers() == strict.timers() == of_the_visit_at(NINE)
 
 
-@pytest.mark.parametrize("end", ["cancelled", "lapsed", "arrived", "missed", "released"])
+@pytest.mark.parametrize("end", ["cancelled", "lapsed", "arrived", "released"])
 def test_what_is_over_has_no_timers(end: str) -> None:
     diary = Diary()
     desk = diary.desk
@@ -157,12 +159,19 @@ def test_what_is_over_has_no_timers(end: str) -> None:
             desk.do(visits.lapse, visits.Lapse(appointment_id=visit.id), desk.clock)
         case "arrived":
             desk.do(visits.check_in, visits.CheckIn(appointment_id=visit.id))
-        case "missed":
-            desk.do(visits.mark_no_show, visits.MarkNoShow(appointment_id=visit.id))
         case _:
             desk.do(visits.release, visits.Release(appointment_id=visit.id), desk.clock)
 
     assert diary.timers() == []
+
+
+def test_what_a_no_show_claims_is_still_given_back_in_its_time() -> None:
+    diary = Diary()
+    visit = diary.books()
+    diary.desk.now = NINE + 15 * MINUTE
+    diary.desk.do(visits.mark_no_show, visits.MarkNoShow(appointment_id=visit.id))
+
+    assert diary.timers() == [(RELEASE, NINE + 30 * MINUTE)]
 
 
 @pytest.mark.parametrize(

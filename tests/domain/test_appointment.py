@@ -127,6 +127,15 @@ def test_a_visit_to_which_nobody_came_gives_back_what_it_claimed_and_not_before_
     assert (missed.status, missed.has_claims) == (Status.NOSHOW, False)
 
 
+def test_a_no_show_that_was_noted_gives_back_what_it_claimed_in_its_own_time_and_once() -> None:
+    strict = visit(deadlines=Deadlines(no_show_at=NINE + 5 * MINUTE, release_at=NINE + 10 * MINUTE))
+    noted = evolve(strict, mark_no_show(strict, now=NINE + 5 * MINUTE))
+    released = evolve(noted, release(noted, now=NINE + 10 * MINUTE))
+    assert (noted.has_claims, released.has_claims) == (True, False)
+    with pytest.raises(NotInThatState):
+        release(released, now=NINE + 10 * MINUTE)
+
+
 def test_a_visit_of_a_service_without_auto_release_is_never_released() -> None:
     with pytest.raises(NotInThatState):
         release(visit(), now=NINE + HOUR)
@@ -174,7 +183,7 @@ ALLOWED = {
     "check-in": {Status.BOOKED},
     "fulfil": {Status.ARRIVED},
     "no-show": {Status.BOOKED},
-    "release": {Status.BOOKED},
+    "release": {Status.BOOKED, Status.NOSHOW},
     "lapse": {Status.HELD, Status.PENDING},
 }
 
