@@ -31,8 +31,8 @@ from domain.session import Session, session_id
 from tests.desk import MINUTE, NINE, Desk
 
 TENTATIVE = {Status.HELD, Status.PENDING}
-SEATS = 3
-starts = st.integers(0, 12).map(lambda quarter: NINE + quarter * 15 * MINUTE)
+SEATS = 4
+starts = st.sampled_from([0, 0, 0, 30, 45]).map(lambda minutes: NINE + minutes * MINUTE)
 
 
 class GroupDesk(RuleBasedStateMachine):
@@ -49,16 +49,16 @@ class GroupDesk(RuleBasedStateMachine):
             self.desk.service(duration_min=30, seats=SEATS, approval_required=True),
             self.desk.service(duration_min=30),
         ]
-        self.customers = [self.desk.customer() for _ in range(4)]
+        self.customers = [self.desk.customer() for _ in range(6)]
         self.ids: list[UUID] = []
 
     @rule(
         target=visits,
-        service=st.sampled_from([0, 0, 1, 1, 2]),
+        service=st.sampled_from([0, 0, 0, 1, 2]),
         start=starts,
-        seats=st.integers(1, SEATS),
-        customer=st.integers(0, 3),
-        hold_min=st.none() | st.integers(1, 240),
+        seats=st.sampled_from([1, 1, 2, SEATS]),
+        customer=st.integers(0, 5),
+        hold_min=st.none() | st.integers(1, 90),
     )
     def book(self, service: int, start: datetime, seats: int, customer: int, hold_min: int | None) -> UUID:
         wish = {"seats": seats if service != 2 else 1, "hold_min": hold_min, "customer_id": self.customers[customer]}
@@ -99,7 +99,7 @@ class GroupDesk(RuleBasedStateMachine):
     def lapse(self, visit: UUID) -> None:
         self._try(lapse, Lapse(appointment_id=visit), self.desk.clock)
 
-    @rule(minutes=st.integers(1, 120))
+    @rule(minutes=st.integers(1, 20))
     def time_passes(self, minutes: int) -> None:
         self.desk.now += minutes * MINUTE
 
