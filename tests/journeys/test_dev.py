@@ -81,6 +81,18 @@ def at_the_desk(running: Dev) -> Visitor:
     return Visitor(running.url).signed_in(DESK, PASSWORD)
 
 
+def the_clinic_shows(desk: Visitor) -> dict[str, int]:
+    visits, [course], [waiting] = (desk.get(path)["items"] for path in ("/appointments", "/series", "/waitlist"))
+    assert waiting["status"] == "waiting"
+    return {
+        "pool of": len(desk.get("/pools")["items"][0]["resource_ids"]),
+        "visits": len(visits),
+        "guests of the class": sum("session_id" in visit for visit in visits),
+        "visits of the series": sum(visit.get("series_id") == course["id"] for visit in visits),
+        "first in line": waiting["place"],
+    }
+
+
 def eventually_none_of(mark: str) -> bool:
     deadline = time.monotonic() + STOPS_WITHIN_S
     while processes_of(mark):
@@ -98,10 +110,17 @@ def test_data_survives_a_kill_and_a_stop_although_the_broker_forgets(data_dir: P
     with dev(data_dir, mark) as first:
         desk = at_the_desk(first)
         before = desk.get("/appointments")["items"]
+        shown = the_clinic_shows(desk)
         customer = desk.post("/customers", {"display_name": "Someone"})
         first.process.kill()
         assert eventually_none_of(mark)
-    assert len(before) == 2
+    assert shown == {
+        "pool of": 2,
+        "visits": 11,
+        "guests of the class": 3,
+        "visits of the series": 6,
+        "first in line": 1,
+    }
 
     # when it is started again
     with dev(data_dir, mark) as again:
