@@ -54,7 +54,7 @@ WAIT_MAX_S = 0.5
 
 
 async def with_alternatives(
-    call: Call, refusal: Refusal, service_id: UUID, start: datetime, resource_ids: Sequence[UUID]
+    call: Call, refusal: Refusal, service_id: UUID, start: datetime, resource_ids: Sequence[UUID], seats: int
 ) -> RefusedWithAlternatives:
     ports, organization_id = call.ports, call.actor.organization_id
     try:
@@ -62,7 +62,9 @@ async def with_alternatives(
         position = await _position_of(call, refusal)
         await ports.fence.reached(Availability.NAME, organization_id, position, timeout_s=WAIT_MAX_S)
         after = await _looked_for_after(call, refusal, start)
-        found = await alternatives(ports.slots, organization_id, service_id, after, resource_ids=resource_ids)
+        found = await alternatives(
+            ports.slots, organization_id, service_id, after, resource_ids=resource_ids, seats=seats
+        )
     except ports.outages:
         found = ()  # the refusal stands, whether or not the read model can be asked for more
     return RefusedWithAlternatives(refusal, found)
