@@ -1,23 +1,21 @@
 """What people do at a front desk, one deed at a time: everything that leaves a fact of any kind."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from application import booking, catalogue, pooling, resource_times, visits
 from application.decision import Decision
-from application.placing import Wish
 from domain.appointment import Begun, Status
-from domain.interval import Interval
 from domain.location import Holiday
 from domain.pool import Strategy
 from domain.rules import OVERRIDABLE, Rule
+from domain.series import Scope
 from domain.service import BookingLimit, Holder, Period, Requirement, Service
-from domain.waitlist import WaitlistJoined
 from tests.desk import ALL_DAY, HOUR, MINUTE, OFFICE_HOURS, SEED, Desk
-from tests.projections.standing_wishes import begin_series, join_waitlist
+from tests.projections import standing_wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,8 @@ class Clinic:
         )
         self.guests = [desk.customer() for _ in range(4)]
         self.appointments: list[UUID] = []
+        self.series: list[UUID] = []
+        self.waiting: list[UUID] = []
         self._looked_through = 0
 
     def do(self, deed: Deed) -> None:
@@ -208,30 +208,26 @@ def _renames(clinic: Clinic, deed: Deed) -> None:
 
 
 def _waits(clinic: Clinic, deed: Deed) -> None:
-    entry = WaitlistJoined(
-        entry_id=clinic.desk.new_id(),
-        organization_id=clinic.desk.organization_id,
-        service_id=(clinic.group, clinic.massage)[deed.hour % 2],
-        customer_id=clinic.guests[deed.which],
-        windows=(Interval(clinic.desk.now, clinic.desk.now + 30 * HOUR),),
-        resource_id=None,
-        seats=1,
-    )
-    clinic.desk.do(join_waitlist, entry)
+    service = (clinic.group, clinic.massage)[deed.hour % 2]
+    clinic.waiting.append(standing_wishes.waits(clinic.desk, service, clinic.guests[deed.which]))
+
+
+def _answers(answer: Callable[[Desk, UUID], None]) -> Callable[[Clinic, Deed], None]:
+    return lambda clinic, deed: answer(clinic.desk, _one_of(clinic.waiting, deed))
 
 
 def _recurs(clinic: Clinic, deed: Deed) -> None:
-    starts = tuple(clinic.start(deed) + day * timedelta(days=1) for day in range(3))
-    wishes = [
-        Wish(
-            appointment_id=clinic.desk.new_id(),
-            service=_service(clinic, clinic.service),
-            customer_id=clinic.customers[deed.which % 2],
-            start=start,
-        )
-        for start in starts
-    ]
-    clinic.desk.do(begin_series, (clinic.desk.new_id(), wishes))
+    customer = clinic.customers[deed.which % 2]
+    series = standing_wishes.comes_daily(clinic.desk, clinic.service, customer, clinic.start(deed))
+    clinic.series.append(series)
+
+
+def _changes_series(change: Callable[[Desk, UUID, Scope], None]) -> Callable[[Clinic, Deed], None]:
+    return lambda clinic, deed: change(clinic.desk, _one_of(clinic.series, deed), tuple(Scope)[deed.hour % 3])
+
+
+def _one_of(ids: Sequence[UUID], deed: Deed) -> UUID:
+    return ids[-1 - deed.which % len(ids)] if ids else SEED
 
 
 def _service(clinic: Clinic, service_id: UUID) -> Service:
@@ -253,7 +249,12 @@ DEEDS: Mapping[str, Callable[[Clinic, Deed], Any]] = {
     "request": _joins("massage"),
     "hold_request": _joins("massage", hold_min=30),
     "recur": _recurs,
+    "move_series": _changes_series(standing_wishes.comes_later),
+    "cancel_series": _changes_series(standing_wishes.comes_no_more),
     "wait": _waits,
+    "decline": _answers(standing_wishes.waits_on),
+    "leave": _answers(standing_wishes.waits_no_more),
+    "end_waiting": lambda clinic, _: standing_wishes.has_waited_in_vain(clinic.desk),
     "move": _moves,
     "confirm": _becomes(visits.confirm, visits.Confirm, Status.HELD),
     "approve": _becomes(visits.approve, visits.Approve, Status.PENDING),

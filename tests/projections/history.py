@@ -12,7 +12,7 @@ from application.journal import Provenance, Recorded
 from domain.refusals import Refusal
 from tests.projections.deeds import DEEDS, Clinic, Deed
 
-__all__ = ["DEEDS", "PARTITIONS", "Clinic", "Deed", "deeds", "journal_of"]
+__all__ = ["DEEDS", "PARTITIONS", "Clinic", "Deed", "deeds", "every_kind", "journal_of"]
 
 PARTITIONS = 2
 
@@ -28,6 +28,26 @@ deeds = st.lists(
     min_size=30,
     max_size=90,
 )
+
+
+every_kind = [
+    *(Deed(0, "book", 0, 9), Deed(0, "hold", 1, 9), Deed(0, "confirm", 0, 0), Deed(0, "move", 0, 11)),
+    Deed(0, "overbook", 0, 9),
+    # A class that is full, and two who wait for a seat of it: one declines, the other accepts.
+    *(Deed(0, "seat", 0, 0), Deed(0, "seat", 1, 0), Deed(0, "hold_seat", 2, 0), Deed(0, "confirm", 0, 0)),
+    *(Deed(0, "wait", 3, 0), Deed(0, "wait", 2, 0), Deed(0, "cancel", 0, 0), Deed(0, "decline", 1, 0)),
+    *(Deed(0, "recur", 1, 20), Deed(0, "move_series", 0, 2), Deed(0, "cancel_series", 0, 0)),
+    *(Deed(0, "confirm", 0, 0), Deed(0, "wait", 1, 0), Deed(0, "leave", 0, 0), Deed(0, "wait", 3, 1)),
+    *(Deed(0, "hold_seat", 2, 1), Deed(0, "tick", 0, 2), Deed(0, "lapse", 0, 0)),
+    *(Deed(0, "request", 0, 2), Deed(0, "approve", 0, 0), Deed(0, "remind", 0, 0, wait_hours=2)),
+    *(Deed(0, "close", 0, 9), Deed(0, "reopen", 0, 0), Deed(0, "set_hours", 0, 0), Deed(0, "keep_holiday", 1, 0)),
+    *(Deed(0, "retire", 0, 0), Deed(0, "reinstate", 0, 0), Deed(0, "regroup", 0, 0)),
+    *(Deed(0, "change_terms", 0, 0), Deed(0, "rename", 0, 0), Deed(0, "no_show", 0, 0, wait_hours=5)),
+    *(Deed(0, "book", 0, 1, wait_hours=240), Deed(0, "check_in", 0, 0), Deed(0, "fulfil", 0, 0)),
+    *(Deed(0, "keep_holiday", 0, 0), Deed(0, "seat", 3, 0), Deed(0, "release", 0, 0, wait_hours=2)),
+    Deed(0, "end_waiting", 0, 0),
+]
+"""Nothing of it is refused, and all of it together leaves a fact of every kind: an ``@example`` for any read model."""
 
 
 def journal_of(deeds: Iterable[Deed]) -> tuple[list[Clinic], list[Recorded]]:

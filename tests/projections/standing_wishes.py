@@ -1,43 +1,80 @@
-"""Someone joins the waitlist, someone comes every day: as use cases, as small as read models need them."""
+"""Those who come every day, and those who wait: what they wish for, and what becomes of it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from application.decision import Decision, View
-from application.placing import Wish, begin, find_place
-from domain.appointment import Appointment, InSeries
-from domain.permissions import Actor
-from domain.series import Occurrence, Series, SeriesBegun
-from domain.waitlist import Waitlist, WaitlistJoined, waitlist_id
+from application.moving import RescheduleSeries, reschedule_series
+from application.recurring import BeginSeries, CancelSeries, begin_series, cancel_series
+from application.waiting import Decline, EndWaiting, Join, Leave, decline, end_waiting, join, leave
+from domain.refusals import NotFound
+from domain.series import OnConflict, Scope, Series
+from tests.desk import HOUR, Desk
 
 
-def join_waitlist(view: View, entry: WaitlistJoined, actor: Actor, now: datetime) -> Decision:
-    its_id = waitlist_id(entry.organization_id)
-    view.get(Waitlist, its_id)
-    view.record(its_id, entry)
-    return view.decision({"id": entry.entry_id})
-
-
-def begin_series(view: View, wanted: tuple[UUID, list[Wish]], actor: Actor, now: datetime) -> Decision:
-    its_id, wishes = wanted
-    view.ensure_new(Series, its_id)
-    occurrences = []
-    for wish in wishes:
-        view.ensure_new(Appointment, wish.appointment_id)
-        local = wish.start.replace(tzinfo=None)
-        begin(view, wish, find_place(view, wish, actor, now), actor, now, occurrence=InSeries(its_id, local))
-        occurrences.append(Occurrence(local, wish.appointment_id, local))
-    begun = SeriesBegun(
-        series_id=its_id,
-        organization_id=actor.organization_id,
-        service_id=wishes[0].service.id,
-        customer_id=wishes[0].customer_id,
-        start_local=occurrences[0].start_local,
+def comes_daily(desk: Desk, service_id: UUID, customer_id: UUID, start: datetime) -> UUID:
+    """For three days, where it can be. The series' id."""
+    first = start.replace(tzinfo=None)
+    wish = BeginSeries(
+        series_id=desk.new_id(),
+        service_id=service_id,
+        customer_id=customer_id,
+        start_local=first,
         time_zone="UTC",
         rrule="FREQ=DAILY;COUNT=3",
-        exdates=(),
-        occurrences=tuple(occurrences),
-        skipped=(),
+        starts=tuple(first + day * timedelta(days=1) for day in range(3)),
+        on_conflict=OnConflict.SKIP,
     )
-    view.record(its_id, begun)
-    return view.decision({"id": its_id})
+    desk.do(begin_series, wish)
+    return wish.series_id
+
+
+def comes_later(desk: Desk, series_id: UUID, scope: Scope) -> None:
+    """By an hour. Raises ``NotFound`` if nothing is left of the series."""
+    named = _last_of(desk, series_id)
+    wish = RescheduleSeries(
+        series_id=series_id,
+        scope=scope,
+        recurrence_id=named,
+        start_local=named + HOUR,
+        on_conflict=OnConflict.SKIP,
+    )
+    desk.do(reschedule_series, wish)
+
+
+def comes_no_more(desk: Desk, series_id: UUID, scope: Scope) -> None:
+    """Raises ``NotFound`` if nothing is left of the series."""
+    named = _last_of(desk, series_id)
+    desk.do(cancel_series, CancelSeries(series_id=series_id, scope=scope, recurrence_id=named))
+
+
+def _last_of(desk: Desk, series_id: UUID) -> datetime:
+    series = desk.streams[series_id].state
+    if not isinstance(series, Series) or not series.occurrences:
+        raise NotFound("series", series_id)
+    return series.occurrences[-1].recurrence_id
+
+
+def waits(desk: Desk, service_id: UUID, customer_id: UUID) -> UUID:
+    """For thirty hours. The entry's id."""
+    wish = Join(
+        entry_id=desk.new_id(),
+        service_id=service_id,
+        customer_id=customer_id,
+        windows=((desk.now, desk.now + 30 * HOUR),),
+    )
+    desk.do(join, wish)
+    return wish.entry_id
+
+
+def waits_on(desk: Desk, entry_id: UUID) -> None:
+    """What was offered is not wanted."""
+    desk.do(decline, Decline(entry_id=entry_id))
+
+
+def waits_no_more(desk: Desk, entry_id: UUID) -> None:
+    desk.do(leave, Leave(entry_id=entry_id))
+
+
+def has_waited_in_vain(desk: Desk) -> None:
+    """Whose windows have passed."""
+    desk.do(end_waiting, EndWaiting(), desk.clock)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from psycopg_pool import AsyncConnectionPool
 
 from domain.appointment import InSeries, Status
@@ -13,12 +13,13 @@ from domain.interval import Interval
 from projections import appointments
 from projections.appointments import Appointments, Entry
 from tests.desk import HOUR, MINUTE, MONDAY
-from tests.projections.history import Clinic, Deed, deeds, journal_of
+from tests.projections.history import Clinic, Deed, deeds, every_kind, journal_of
 from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, one_at_a_time, steps
 
 
 @on_real_tables
 @given(deeds=deeds, steps=steps)
+@example(deeds=every_kind, steps=one_at_a_time)
 def test_it_is_the_same_however_facts_arrive(postgres_url: str, deeds: list[Deed], steps: list[Step]) -> None:
     _, journal = journal_of(deeds)
 
@@ -30,6 +31,7 @@ def test_it_is_the_same_however_facts_arrive(postgres_url: str, deeds: list[Deed
 
 @on_real_tables
 @given(deeds=deeds, steps=steps)
+@example(deeds=every_kind, steps=one_at_a_time)
 def test_it_holds_what_the_commands_made_of_each(postgres_url: str, deeds: list[Deed], steps: list[Step]) -> None:
     (clinic, _), journal = journal_of(deeds)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.fact_codec import FactMapper
@@ -14,12 +14,13 @@ from application.journal import Recorded
 from projections import audit_trail
 from projections.audit_trail import AuditedFact, AuditTrail
 from tests.desk import HOUR, MONDAY
-from tests.projections.history import Clinic, Deed, deeds, journal_of
-from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, steps
+from tests.projections.history import Clinic, Deed, deeds, every_kind, journal_of
+from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, one_at_a_time, steps
 
 
 @on_real_tables
 @given(deeds=deeds, steps=steps)
+@example(deeds=every_kind, steps=one_at_a_time)
 def test_it_is_the_same_however_facts_arrive(postgres_url: str, deeds: list[Deed], steps: list[Step]) -> None:
     _, journal = journal_of(deeds)
 

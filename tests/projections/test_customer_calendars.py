@@ -3,13 +3,13 @@
 from uuid import UUID
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 
 from domain.appointment import InSeries
 from projections import changes, customer_calendars
 from projections.customer_calendars import CustomerCalendars, Entry
 from tests.desk import HOUR, MONDAY
-from tests.projections.history import PARTITIONS, Clinic, Deed, deeds, journal_of
+from tests.projections.history import PARTITIONS, Clinic, Deed, deeds, every_kind, journal_of
 from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, one_at_a_time, steps
 
 ALWAYS = (MONDAY - 24 * HOUR, MONDAY + 24 * 4000 * HOUR)
@@ -26,6 +26,7 @@ def in_series(entry: Entry) -> InSeries | None:
 
 @on_real_tables
 @given(deeds=deeds, steps=steps)
+@example(deeds=every_kind, steps=one_at_a_time)
 def test_it_is_the_same_however_facts_arrive(postgres_url: str, deeds: list[Deed], steps: list[Step]) -> None:
     _, journal = journal_of(deeds)
 
@@ -37,6 +38,7 @@ def test_it_is_the_same_however_facts_arrive(postgres_url: str, deeds: list[Deed
 
 @on_real_tables
 @given(deeds=deeds, steps=steps)
+@example(deeds=every_kind, steps=one_at_a_time)
 def test_it_holds_all_visits_of_the_customer(postgres_url: str, deeds: list[Deed], steps: list[Step]) -> None:
     (clinic, _), journal = journal_of(deeds)
 

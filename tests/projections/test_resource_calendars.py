@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from application.journal import Recorded
 from domain.appointment import Status
@@ -16,7 +16,7 @@ from projections import changes, resource_calendars
 from projections.calendar_rows import Entry
 from projections.resource_calendars import ResourceCalendars, Shown
 from tests.desk import HOUR, MINUTE, MONDAY
-from tests.projections.history import PARTITIONS, Clinic, Deed, deeds, journal_of
+from tests.projections.history import PARTITIONS, Clinic, Deed, deeds, every_kind, journal_of
 from tests.projections.redelivery import Step, asked, deliver, digests, on_real_tables, one_at_a_time, steps
 
 ALWAYS = (MONDAY - 24 * HOUR, MONDAY + 24 * 4000 * HOUR)
@@ -48,6 +48,7 @@ def told(url: str, resource_id: UUID) -> list[dict[str, Any]]:
 
 @on_real_tables
 @given(deeds=deeds, steps=steps)
+@example(deeds=every_kind, steps=one_at_a_time)
 def test_it_is_the_same_however_facts_arrive(postgres_url: str, deeds: list[Deed], steps: list[Step]) -> None:
     _, journal = journal_of(deeds)
 
@@ -59,6 +60,7 @@ def test_it_is_the_same_however_facts_arrive(postgres_url: str, deeds: list[Deed
 
 @on_real_tables
 @given(deeds=deeds, steps=steps)
+@example(deeds=every_kind, steps=one_at_a_time)
 def test_it_holds_each_claim_and_each_closure(postgres_url: str, deeds: list[Deed], steps: list[Step]) -> None:
     (clinic, _), journal = journal_of(deeds)
 
@@ -87,6 +89,7 @@ def test_it_holds_each_claim_and_each_closure(postgres_url: str, deeds: list[Dee
 
 @on_real_tables
 @given(deeds=deeds, steps=steps)
+@example(deeds=every_kind, steps=one_at_a_time)
 def test_a_session_is_one_entry_with_the_seats_and_guests_that_it_has(
     postgres_url: str, deeds: list[Deed], steps: list[Step]
 ) -> None:
@@ -113,6 +116,7 @@ def guests(one: Shown) -> dict[UUID, tuple[int, Status]]:
 
 @on_real_tables
 @given(deeds=deeds, steps=steps)
+@example(deeds=every_kind, steps=one_at_a_time)
 def test_whoever_follows_the_changes_knows_the_calendar(
     postgres_url: str, deeds: list[Deed], steps: list[Step]
 ) -> None:
