@@ -24,25 +24,43 @@ from domain.refusals import (
     Conflict,
     CustomerElsewhere,
     OutsideWorkingHours,
+    Refusal,
     ResourceClosed,
     ResourceRetired,
     SessionFull,
     SlotTaken,
 )
 from domain.resource import Resource
+from domain.service import Holder
 from projections.availability import Availability
 
-NO_OTHER_START_WILL_DO = (BookingLimitReached, CancelledTooLate)
-"""It is the period that is full, or the visit that stays: what is free near by would be refused likewise."""
-
-
-_HOPELESS = {f"/problems/{REFUSALS[kind].slug}" for kind in NO_OTHER_START_WILL_DO}
 AT_RESOURCE = (SlotTaken, OutsideWorkingHours, ResourceClosed, ResourceRetired, ClosedForHoliday)
 
 
+_LIMIT, _TOO_LATE = (f"/problems/{REFUSALS[kind].slug}" for kind in (BookingLimitReached, CancelledTooLate))
+
+
 class _Why(msgspec.Struct):
+    """A refusal as it was told."""
+
     type: str
     elsewhere: Interval | None = None
+    per: str | None = None
+
+    @property
+    def is_hopeless(self) -> bool:
+        return self.type == _TOO_LATE or (self.type == _LIMIT and self.per == Holder.CUSTOMER)
+
+
+def _is_hopeless(refusal: Refusal) -> bool:
+    """The visit stays where it is, or the customer has had enough: what is free near by would be refused likewise."""
+    match refusal:
+        case CancelledTooLate():
+            return True
+        case BookingLimitReached():
+            return refusal.per == Holder.CUSTOMER
+        case _:
+            return False
 
 
 class _Skipped(msgspec.Struct):
@@ -54,16 +72,17 @@ class _Skipped(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """For what to look: visits to the service, with these resources first; ``planned``: where others will be."""
+    """For what to look: visits to the service, with these resources first; ``planned``: where its others will be."""
 
     service_id: UUID
     resource_ids: tuple[UUID, ...] = ()
+    seats: int = 1
     planned: tuple[datetime, ...] = ()
 
 
 async def nearest_to_conflicts(call: Call, conflicts: Sequence[Conflict], looking: Looking) -> Mapping[datetime, Slot]:
     """By the starts that were refused. Empty while the read model cannot be asked."""
-    refused = [one.start for one in conflicts if not isinstance(one.refusal, NO_OTHER_START_WILL_DO)]
+    refused = [one.start for one in conflicts if not _is_hopeless(one.refusal)]
     busy = [one.refusal.elsewhere for one in conflicts if isinstance(one.refusal, CustomerElsewhere)]
     try:
         position = await _position_of(call, conflicts)
@@ -76,7 +95,7 @@ async def skipped_with_nearest(call: Call, answer: Answer, looking: Looking) -> 
     """What was left out of a series that was written otherwise, as the stored answer tells it; and the nearest."""
     skipped = msgspec.json.decode(answer.body)["skipped"]
     told = msgspec.convert(skipped, list[_Skipped])
-    hopeful = [one for one in told if one.problem.type not in _HOPELESS]
+    hopeful = [one for one in told if not one.problem.is_hopeless]
     busy = [one.problem.elsewhere for one in hopeful if one.problem.elsewhere]
     found: Mapping[datetime, Slot] = {}
     if hopeful:
@@ -97,6 +116,7 @@ async def _nearest(
         looking.service_id,
         refused,
         resource_ids=looking.resource_ids,
+        seats=looking.seats,
         busy=busy,
         planned=looking.planned,
     )

@@ -29,9 +29,10 @@ from application.decision import C, Decision, UseCase, View
 from application.moving import RescheduleSeries, reschedule_series
 from application.recurring import BeginSeries, CancelSeries, begin_series, cancel_series
 from application.slots import Slot
+from domain.appointment import Appointment
 from domain.permissions import Actor
 from domain.refusals import Conflict, SeriesConflicts
-from domain.series import Series, start_of
+from domain.series import OnConflict, Series, start_of
 
 router = APIRouter(prefix="/v1/series", tags=["series"])
 
@@ -56,7 +57,7 @@ async def begin(body: NewSeries, call: Commanded) -> Response:
         resource_ids=tuple(body.resource_ids or ()),
         seats=body.seats,
     )
-    looking = Looking(body.service_id, wanted.resource_ids)
+    looking = Looking(body.service_id, wanted.resource_ids, wanted.seats)
     try:
         answer = await call.submit(_telling(begin_series), wanted)
     except SeriesConflicts as refusal:
@@ -84,8 +85,11 @@ async def reschedule(series_id: UUID, body: SeriesMove, call: Commanded, if_vers
         answer = await call.submit(_telling(reschedule_series), wanted)
     except SeriesConflicts as refusal:
         raise RefusedSeries(refusal, await _nearest_to_moves(call, series_id, refusal, wanted.resource_ids)) from None
-    series = await _series(call, series_id)
-    skipped = await skipped_with_nearest(call, answer, Looking(series.service_id, wanted.resource_ids))
+    if body.on_conflict is OnConflict.REFUSE:
+        return answered(answer)
+    series, visits = await _series_and_visits(call, series_id)
+    seats = max(visit.seats for visit in visits.values())
+    skipped = await skipped_with_nearest(call, answer, Looking(series.service_id, wanted.resource_ids, seats))
     return answered(answer, besides={"skipped": skipped})
 
 
@@ -116,21 +120,24 @@ async def _nearest_to_moves(
     call: Call, series_id: UUID, refusal: SeriesConflicts, resource_ids: tuple[UUID, ...]
 ) -> Mapping[datetime, Slot]:
     """Where nobody was asked for, whom each visit has comes first."""
-    series = await _series(call, series_id)
-    visits = await visits_of(call.ports, series)
-    appointment_ids = {one.recurrence_id: one.appointment_id for one in series.occurrences}
-    by_resources: defaultdict[tuple[UUID, ...], list[Conflict]] = defaultdict(list)
+    series, visits = await _series_and_visits(call, series_id)
+    by_wish: defaultdict[Looking, list[Conflict]] = defaultdict(list)
     for conflict in refusal.conflicts:
-        visit, _ = visits[appointment_ids[conflict.recurrence_id]]
-        by_resources[resource_ids or tuple(one.resource_id for one in visit.allotments)].append(conflict)
+        visit = visits.get(conflict.recurrence_id)
+        if visit is not None:  # else it was called off a moment ago
+            own = tuple(allotment.resource_id for allotment in visit.allotments)
+            by_wish[Looking(series.service_id, resource_ids or own, visit.seats)].append(conflict)
     found: dict[datetime, Slot] = {}
-    for wanted, conflicts in by_resources.items():
-        found.update(await nearest_to_conflicts(call, conflicts, Looking(series.service_id, wanted)))
+    for looking, conflicts in by_wish.items():
+        found.update(await nearest_to_conflicts(call, conflicts, looking))
     return found
 
 
-async def _series(call: Call, series_id: UUID) -> Series:
-    """One that a command has just found."""
+async def _series_and_visits(call: Call, series_id: UUID) -> tuple[Series, Mapping[datetime, Appointment]]:
+    """One that a command has just found, and its visits by their recurrence ids."""
     series = folded((await call.ports.journal.load([series_id]))[series_id])
     assert isinstance(series, Series)
-    return series
+    visits = await visits_of(call.ports, series)
+    return series, {
+        one.recurrence_id: visits[one.appointment_id][0] for one in series.occurrences if one.appointment_id in visits
+    }

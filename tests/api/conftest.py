@@ -6,6 +6,7 @@ import pytest
 
 from infra.embedded import EmbeddedStack
 from tests.api.house import House, opened_house
+from tests.api.recurring_house import room_and_service
 from tests.api.running_api import RunningApi, running_api
 
 
@@ -19,3 +20,9 @@ def api(servers: EmbeddedStack, postgres_url: str, tmp_path_factory: pytest.Temp
 def house(api: RunningApi) -> House:
     """Shared by the module: tests book starts of their own."""
     return opened_house(api)
+
+
+@pytest.fixture
+def room_service(house: House) -> tuple[str, str]:
+    """For a test of series: a room of its own, and a service there."""
+    return room_and_service(house)

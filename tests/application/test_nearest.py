@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from application.nearest import nearest
 from application.slots import Slot
 from domain.interval import Interval
-from domain.service import Requirement
+from domain.service import BookingLimit, Holder, Period, Requirement
 from tests.application.test_slots import found
 from tests.desk import HOUR, MONDAY, NINE, OFFICE_HOURS, Desk
 from tests.desk_sources import DeskSources
@@ -91,6 +91,30 @@ def test_for_what_is_past_the_first_start_of_all_is_the_nearest() -> None:
     desk.resource()
     service = desk.service(min_notice_min=60)
     assert near(desk, service, [NINE - A_DAY])[NINE - A_DAY].start == NINE + HOUR
+
+
+def test_a_course_with_seats_left_is_nearer_than_one_of_its_own() -> None:
+    desk = Desk()
+    desk.resource()
+    service = desk.service(seats=2, slot_step_min=30)
+    for start, seats in ((NINE, 2), (NINE - HOUR, 1), (NINE + HOUR, 2)):
+        desk.booked(service, start, seats=seats)
+
+    (one,) = near(desk, service, [NINE]).values()
+    (two,) = near(desk, service, [NINE], seats=2).values()
+
+    assert (one.start, two.start) == (NINE - HOUR, NINE - 2 * HOUR)
+
+
+def test_a_period_that_is_full_has_no_alternative() -> None:
+    desk = Desk()
+    desk.resource()
+    service = desk.service(booking_limits=(BookingLimit(Holder.SERVICE, Period.DAY, 1),))
+    desk.booked(service, NINE)
+
+    (slot,) = near(desk, service, [NINE]).values()
+
+    assert slot.start == MONDAY + A_DAY
 
 
 @settings(max_examples=30, deadline=None)
