@@ -46,10 +46,12 @@ DEEDS = st.builds(
 
 
 class Scene:
-    """Two rooms, and visits of two hours: at most one of each customer's where ``alone``."""
+    """Visits of two hours: where ``alone``, in one room, and one at a time of the customer; else in two."""
 
     def __init__(self, *, seats: int, alone: bool) -> None:
-        self.desk = RecurringDesk(rooms=2, duration_min=120, seats=seats, customer_overlap_allowed=not alone)
+        self.desk = RecurringDesk(
+            rooms=1 if alone else 2, duration_min=120, seats=seats, customer_overlap_allowed=not alone
+        )
         self.begun: list[Mapping[str, Any]] = []
 
     def do(self, deed: Deed) -> None:
