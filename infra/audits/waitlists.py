@@ -52,6 +52,7 @@ class Waitlists:
     entries: dict[str, Entry] = field(default_factory=dict)
     _queues: dict[str, dict[str, Entry]] = field(default_factory=dict)
     _terms: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _of_customer: dict[str, set[str]] = field(default_factory=dict)
     _offered_to: dict[str, str] = field(default_factory=dict)
     _made: list[tuple[str, Offer]] = field(default_factory=list)
     _ended: list[tuple[int, str, Offer]] = field(default_factory=list)
@@ -70,6 +71,8 @@ class Waitlists:
 
     def _visited(self, fact: StoredFact) -> None:
         appointment_id, entry_id = fact.data["appointment_id"], fact.data.get("entry_id")
+        if "customer_id" in fact.data:
+            self._of_customer.setdefault(fact.data["customer_id"], set()).add(appointment_id)
         if entry_id and fact.topic == "appointment.held.v1":
             self._offered_to[appointment_id] = entry_id
         elif appointment_id in self._offered_to:
@@ -171,8 +174,8 @@ class Waitlists:
             taken = {resource_id for resource_id, _ in self.visits.by_id[offer.appointment_id].allotments}
             if other.resource_id not in taken or len(terms["requirements"]) > 1:
                 return False
-        own = [self.visits.by_id[its_id] for its_id in self.visits.by_customer.get(other.customer_id, ())]
-        own = [visit for visit in own if visit.counts_at(now)]
+        visits = (self.visits.by_id[its_id] for its_id in self._of_customer.get(other.customer_id, ()))
+        own = [visit for visit in visits if visit.counts_at(now)]
         limited = any(limit["per"] == "customer" for limit in terms.get("booking_limits", ()))
         is_elsewhere = any(meet(visit.visit, offer.visit) for visit in own)
         return not is_elsewhere and not (limited and any(visit.service_id == other.service_id for visit in own))
