@@ -78,7 +78,6 @@ PERMISSIONS: dict[str, dict[Role, Reach]] = {
     "waitlist.leave": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
     "waitlist.read": {**_READERS, Role.CUSTOMER: Reach.OWN},
     "waitlist.offer": {Role.SERVICE: Reach.ALL},
-    "session.read": _READERS,
     "attention.read": _READERS,
     "notification.read": _READERS,
     "audit.read": {Role.OWNER: Reach.ALL, Role.AUDITOR: Reach.ALL},
