@@ -93,7 +93,7 @@ class BookingPages:
     def _judge_places(self, appointment_id: str, visit: Visit, position: int, now: datetime) -> None:
         if OVERLAP in visit.overridden or self._may_overlap(appointment_id):
             return
-        for other_id in sorted(self.visits.by_customer.get(visit.customer_id, set()) - {appointment_id}):
+        for other_id in sorted(self.visits.of_customer_near(visit) - {appointment_id}):
             other = self.visits.by_id[other_id]
             if not (other.counts_at(now) and meet(visit.visit, other.visit)):
                 continue

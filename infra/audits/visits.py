@@ -50,14 +50,14 @@ class Visit:
 
 @dataclass(slots=True)
 class Visits:
-    """``by_id`` and ``by_customer``; ``touched`` by the present command, each with the position of its latest fact."""
+    """``by_id``; ``touched`` by the present command, each with the position of its latest fact."""
 
     KINDS: ClassVar[tuple[str, ...]] = ("appointment",)
 
     findings: Findings
     by_id: dict[str, Visit] = field(default_factory=dict)
-    by_customer: dict[str, set[str]] = field(default_factory=dict)
     touched: dict[str, int] = field(default_factory=dict)
+    _by_day: dict[tuple[str, int], set[str]] = field(default_factory=dict)
 
     def take(self, fact: StoredFact) -> None:
         moves = TRANSITIONS.get(fact.topic)
@@ -73,20 +73,33 @@ class Visits:
             return
         self.findings.appointments += visit.status is None
         visit.status = after
+        self._forget_days(its_id, visit)
         if "claim" in fact.data:
             _place(visit, fact)
         if "customer_id" in fact.data:
             visit.customer_id, visit.service_id = fact.data["customer_id"], fact.data["service_id"]
-            self.by_customer.setdefault(visit.customer_id, set()).add(its_id)
         visit.takes = after != "cancelled" and fact.topic != RELEASED
         if after not in TENTATIVE:
             visit.until = None
-        if not visit.takes:
-            self.by_customer.get(visit.customer_id, set()).discard(its_id)
+        for day in _days(visit) if visit.takes else ():
+            self._by_day.setdefault((visit.customer_id, day), set()).add(its_id)
         self.touched[its_id] = fact.position
+
+    def of_customer_near(self, visit: Visit) -> set[str]:
+        """The visits of its customer, itself among them, on the dates that it touches."""
+        return {its_id for day in _days(visit) for its_id in self._by_day.get((visit.customer_id, day), ())}
+
+    def _forget_days(self, its_id: str, visit: Visit) -> None:
+        for day in _days(visit):
+            self._by_day.get((visit.customer_id, day), set()).discard(its_id)
 
     def judge(self, now: datetime) -> None:  # noqa: ARG002  its facts are judged one by one
         self.touched.clear()
+
+
+def _days(visit: Visit) -> range:
+    """The UTC dates that it touches, as ordinals."""
+    return range(visit.visit[0].toordinal(), visit.visit[1].toordinal() + 1)
 
 
 def _place(visit: Visit, fact: StoredFact) -> None:
