@@ -53,7 +53,7 @@ def book(view: View, command: Book, actor: Actor, now: datetime) -> Decision:
     service = view.require(Service, command.service_id, actor)
     view.require(Customer, command.customer_id, actor)
     view.ensure_new(Appointment, command.appointment_id)
-    until = _hold_deadline(command.hold_min, now)
+    until = _hold_deadline(command, now)
     is_hold = until is not None
     if service.terms.approval_required and not is_hold:
         until = command.start
@@ -129,13 +129,16 @@ def move(
 
 
 def _deadline_after_move(visit: Appointment, start: datetime) -> datetime | None:
-    """A hold keeps its deadline; a request waits for approval until the visit begins."""
-    return start if visit.status is Status.PENDING else visit.held_until
+    """A hold keeps its deadline if the visit begins no earlier; a request waits for approval until it begins."""
+    if visit.status is Status.PENDING:
+        return start
+    return visit.held_until and min(visit.held_until, start)
 
 
-def _hold_deadline(hold_min: int | None, now: datetime) -> datetime | None:
-    if hold_min is None:
+def _hold_deadline(command: Book, now: datetime) -> datetime | None:
+    """A hold ends when its visit would begin, if not before."""
+    if command.hold_min is None:
         return None
-    if not 1 <= hold_min <= HOLD_MAX_MIN:
+    if not 1 <= command.hold_min <= HOLD_MAX_MIN:
         raise InvalidValue("hold_min", f"between 1 and {HOLD_MAX_MIN}")
-    return now + timedelta(minutes=hold_min)
+    return min(now + timedelta(minutes=command.hold_min), max(command.start, now))

@@ -90,6 +90,15 @@ def test_a_hold_has_a_sensible_length(hold_min: int) -> None:
         desk.booked(desk.service(), hold_min=hold_min)
 
 
+def test_a_hold_ends_when_its_visit_would_begin_wherever_it_is_moved() -> None:
+    desk = Desk(now=NINE - HOUR)
+    desk.resource()
+    held = desk.booked(desk.service(), NINE + HOUR, hold_min=8 * 60)
+    assert held.held_until == NINE + HOUR
+    desk.do(reschedule, Reschedule(appointment_id=held.id, start=NINE))
+    assert desk.appointment(held.id).held_until == NINE
+
+
 def test_a_hold_that_another_clock_saw_lapse_cannot_be_confirmed_over_whoever_came_after() -> None:
     desk = Desk(now=NINE - 2 * HOUR)
     desk.resource()
