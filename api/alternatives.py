@@ -59,7 +59,7 @@ async def with_alternatives(
     ports, organization_id = call.ports, call.actor.organization_id
     try:
         # What refused may be younger than the read model: a slot that overlaps it would be refused again.
-        position = await _position_of(call, refusal)
+        position = await _position_of(call, refusal, service_id)
         await ports.fence.reached(Availability.NAME, organization_id, position, timeout_s=WAIT_MAX_S)
         after = await _looked_for_after(call, refusal, start)
         found = await alternatives(
@@ -86,25 +86,19 @@ async def _looked_for_after(call: Call, refusal: Refusal, start: datetime) -> da
             return start
 
 
-async def _position_of(call: Call, refusal: Refusal) -> int:
-    """Where in the journal the reason to refuse was recorded; 0 if the reason is in no resource's diary."""
+async def _position_of(call: Call, refusal: Refusal, service_id: UUID) -> int:
+    """Where in the journal the service's terms, and the reason to refuse, were recorded, if slots depend on it."""
+    journal = call.ports.journal
     match refusal:
         case SessionFull():
-            return _last(await call.ports.journal.load([refusal.session_id]))
+            return _last(await journal.load([service_id, refusal.session_id]))
         case SlotTaken() | OutsideWorkingHours() | ResourceClosed() | ClosedForHoliday() | ResourceRetired():
-            return await _position_at_resource(call, refusal.resource_id, refusal)
+            streams = await journal.load([service_id, refusal.resource_id])
+            resource = folded(streams[refusal.resource_id])
+            besides = list(_recorded_besides(resource, refusal)) if isinstance(resource, Resource) else []
+            return max(_last(streams), _last(await journal.load(besides)) if besides else 0)
         case _:
-            return 0
-
-
-async def _position_at_resource(call: Call, resource_id: UUID, refusal: Refusal) -> int:
-    journal = call.ports.journal
-    streams: Mapping[UUID, Sequence[Recorded]] = await journal.load([resource_id])
-    position, resource = _last(streams), folded(streams[resource_id])
-    if not isinstance(resource, Resource):
-        return position
-    besides = list(_recorded_besides(resource, refusal))
-    return max(position, _last(await journal.load(besides))) if besides else position
+            return _last(await journal.load([service_id]))
 
 
 def _recorded_besides(resource: Resource, refusal: Refusal) -> Iterator[UUID]:

@@ -46,8 +46,8 @@ def test_two_bookings_of_one_start_are_in_one_session(house: House, yoga: str) -
 
 
 def test_whoever_wants_more_seats_than_are_left_is_told_how_many(house: House, yoga: str) -> None:
-    full = made(seats(house, yoga, f"{TUESDAY}T11:00:00Z", seats=4))
     made(seats(house, yoga, f"{TUESDAY}T12:00:00Z", seats=4))
+    full = made(seats(house, yoga, f"{TUESDAY}T11:00:00Z", seats=4))
 
     refused = problem(seats(house, yoga, f"{TUESDAY}T11:00:00Z", seats=2), 409, "session-full")
 
