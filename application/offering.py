@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from application.booking_pages import entries, pages_read
 from application.decision import Decision, NotLoaded, View
-from application.placing import Wish, begin, find_place
+from application.placing import Place, Wish, begin, find_place
 from application.prospects import Free, FreeTime, FreeVisit, Prospects, near
 from domain.appointment import Appointment
 from domain.booking_page import period_of
@@ -34,6 +34,8 @@ from domain.waitlist import (
 
 OFFERS_MAX = 500
 """In one decision."""
+WIDENINGS_MAX = 32
+"""How often in one decision more time may be drawn in; what would need yet more is left to the waitlist's keeper."""
 CUSTOMERS_LOADED = 64
 """Whose pages are loaded at once: mostly the first is given the offer, but each may be elsewhere at the time."""
 
@@ -48,7 +50,7 @@ class OfferTime:
 def offer_time(view: View, command: OfferTime, actor: Actor, now: datetime) -> Decision:
     """What the waitlist's keeper finds free. Nothing happens if it suits nobody, or is taken again already."""
     ensure_may(actor, "waitlist.offer")
-    _offer(view, command.free, actor, now)
+    _offer(view, command.free, actor, now, is_all=True)
     return view.decision({"offers": sum(isinstance(fact, WaitlistOffered) for _, fact in view.facts)})
 
 
@@ -73,21 +75,27 @@ def _released(view: View) -> Iterator[Free]:
                     yield FreeVisit(session.service_id, session.visit)
 
 
-def _offer(view: View, free: Sequence[Free], actor: Actor, now: datetime) -> None:
+def _offer(view: View, free: Sequence[Free], actor: Actor, now: datetime, *, is_all: bool = False) -> None:
+    """``is_all``: there is nothing else that could be had by those whom it suits."""
     to_come = list(dict.fromkeys(one for one in free if one.interval.end > now))
     if not to_come:
         return
-    waiting = near(_waiting(view, actor, now), to_come)
-    service_ids = list(dict.fromkeys(entry.service_id for entry in waiting))
-    view.prepare(service_ids)
-    services = {service_id: view.require(Service, service_id, actor) for service_id in service_ids}
     prospects = Prospects(view, to_come, actor, now)
-    prospects.load(waiting, services)
-    suited = [entry for entry in waiting if prospects.has_any_for(entry)]
-    offers = _Offers(view, prospects, suited, services, actor, now)
-    for place in range(len(suited)):
-        if offers.count < OFFERS_MAX:
-            offers.try_for(place)
+    count = 0
+    for _ in range(WIDENINGS_MAX + 1):
+        waiting = near(_waiting(view, actor, now), prospects.free)
+        service_ids = list(dict.fromkeys(entry.service_id for entry in waiting))
+        view.prepare(service_ids)
+        services = {service_id: view.require(Service, service_id, actor) for service_id in service_ids}
+        prospects.load(waiting, services)
+        suited = [entry for entry in waiting if prospects.has_any_for(entry)]
+        offers = _Offers(view, prospects, suited, services, actor, now, is_all=is_all, count=count)
+        more = offers.make()
+        if not more:
+            return
+        # What an offer would take besides may be what someone before it waits for: all are asked again, from the first.
+        prospects.free.extend(more)
+        count = offers.count
 
 
 def _waiting(view: View, actor: Actor, now: datetime) -> list[WaitlistEntry]:
@@ -116,11 +124,20 @@ class _Offers:
     services: Mapping[UUID, Service]
     actor: Actor
     now: datetime
-    count: int = 0
+    is_all: bool
+    count: int
     _full: set[tuple[UUID, Period, date]] = field(default_factory=set)
     """Services and periods in which they take no more bookings."""
 
-    def try_for(self, place: int) -> None:
+    def make(self) -> list[FreeTime]:
+        """One after another; up to the first that would take time of which nobody before it was asked: that time."""
+        for place in range(len(self.waiting)):
+            more = self._try_for(place) if self.count < OFFERS_MAX else []
+            if more:
+                return more
+        return []
+
+    def _try_for(self, place: int) -> list[FreeTime]:
         """Offer the entry at this place the first start that it can have."""
         entry = self.waiting[place]
         service = self.services[entry.service_id]
@@ -136,7 +153,8 @@ class _Offers:
             try:
                 # First what holds for this customer alone: the rest was found before, for all.
                 entries(self.view, wish, service.visit(start), self.actor, self.now)
-                self._make(entry, wish)
+                self.view.ensure_new(Appointment, wish.appointment_id)
+                found = find_place(self.view, wish, self.actor, self.now)
             except CustomerElsewhere as refusal:
                 ruled_out.append(_overlapping(service, refusal.elsewhere))
             except BookingLimitReached as refusal:
@@ -144,20 +162,24 @@ class _Offers:
             except Refusal:
                 continue
             else:
-                self.count += 1
-                return
+                return self._beyond(found) or self._make(entry, wish, found)
+        return []
 
-    def _make(self, entry: WaitlistEntry, wish: Wish) -> None:
-        view, stream_id = self.view, waitlist_id(self.actor.organization_id)
+    def _beyond(self, place: Place) -> list[FreeTime]:
+        if self.is_all:
+            return []
+        claims = (FreeTime(f.resource_id, f.claim) for _, f in place.facts if isinstance(f, SlotClaimed))
+        return self.prospects.beyond(claims)
+
+    def _make(self, entry: WaitlistEntry, wish: Wish, place: Place) -> list[FreeTime]:
         assert wish.until
-        with view.attempt():
-            view.ensure_new(Appointment, wish.appointment_id)
-            place = find_place(view, wish, self.actor, self.now)
-            begin(view, wish, place, self.actor, self.now)
-            offered = WaitlistOffered(
-                entry_id=entry.id, appointment_id=wish.appointment_id, visit=place.visit, until=wish.until
-            )
-            view.record(stream_id, offered)
+        begin(self.view, wish, place, self.actor, self.now)
+        offered = WaitlistOffered(
+            entry_id=entry.id, appointment_id=wish.appointment_id, visit=place.visit, until=wish.until
+        )
+        self.view.record(waitlist_id(self.actor.organization_id), offered)
+        self.count += 1
+        return []
 
     def _wish(self, entry: WaitlistEntry, start: datetime) -> Wish:
         service = self.services[entry.service_id]

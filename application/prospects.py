@@ -100,18 +100,35 @@ class Prospects:
     """Of one decision. ``starts`` and ``is_to_be_had`` say nothing of who it is for: that is asked last."""
 
     view: View
-    free: Sequence[Free]
+    free: list[Free]
     actor: Actor
     now: datetime
     _choices: dict[tuple[UUID, UUID | None], list[Choice[Resource]]] = field(default_factory=dict)
     _starts: dict[Wanted, list[datetime]] = field(default_factory=dict)
+    _gone: set[tuple[Wanted, datetime]] = field(default_factory=set)
 
     def load(self, entries: Iterable[WaitlistEntry], services: Mapping[UUID, Service]) -> None:
-        """Find out which starts there are for each wish of the entries; before anything else. Raises ``NotLoaded``."""
+        """Find out which starts there are for each wish of the entries; again once more is ``free``.
+
+        Raises ``NotLoaded``.
+        """
         wishes = dict.fromkeys(wanted_by(entry) for entry in entries)
         each([partial(self._choices_of, services[wanted.service_id], wanted.resource_id) for wanted in wishes])
         for wanted in wishes:
             self._starts[wanted] = self._starts_of(services[wanted.service_id], wanted)
+
+    def beyond(self, claims: Iterable[FreeTime]) -> list[FreeTime]:
+        """Those of the claims that are not wholly of what is known to be free."""
+        known: dict[UUID, list[Interval]] = {}
+        for one in self.free:
+            if isinstance(one, FreeTime):
+                known.setdefault(one.resource_id, []).append(one.interval)
+        free = {resource_id: joined(intervals) for resource_id, intervals in known.items()}
+        return [
+            claim
+            for claim in claims
+            if not any(interval.contains(claim.interval) for interval in free.get(claim.resource_id, ()))
+        ]
 
     def has_any_for(self, entry: WaitlistEntry) -> bool:
         """Whether there may be anything for it: a look that costs little."""
@@ -153,8 +170,9 @@ class Prospects:
 
     def give_up(self, entry: WaitlistEntry, start: datetime) -> None:
         """Nobody who waits for the same can have this start."""
-        starts = self._starts[wanted_by(entry)]
-        del starts[bisect_left(starts, start)]
+        wanted = wanted_by(entry)
+        del self._starts[wanted][bisect_left(self._starts[wanted], start)]
+        self._gone.add((wanted, start))
 
     def _choices_of(self, service: Service, resource_id: UUID | None) -> list[Choice[Resource]]:
         key = (service.id, resource_id)
@@ -175,7 +193,7 @@ class Prospects:
                 found.add(one.interval.start)
             elif isinstance(one, FreeTime) and one.resource_id in suitable:
                 found.update(_on_grid(service, suitable[one.resource_id], one.interval))
-        return sorted(start for start in found if start > self.now)
+        return sorted(start for start in found if start > self.now and (wanted, start) not in self._gone)
 
 
 def _on_grid(service: Service, resource: Resource, free: Interval) -> Iterator[datetime]:

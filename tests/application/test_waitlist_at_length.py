@@ -85,3 +85,16 @@ def test_a_start_that_nobody_could_have_is_looked_at_once_for_all() -> None:
 
     assert len(offers(decision)) == 1
     assert memory.loads <= 12
+
+
+def test_time_that_an_offer_takes_besides_goes_to_who_came_first_for_it() -> None:
+    """Found by the audit: room two had been free all along, and who waited for it was passed over."""
+    queue = Queue()
+    other_room = queue.desk.resource("room")
+    visit = queue.desk.booked(queue.service, resource_ids=(queue.room,))
+    for_that_room, anywhere, last = queue.joined(resource_id=other_room), queue.joined(), queue.joined()
+
+    queue.cancel(visit)
+
+    assert queue.offers() == [anywhere, for_that_room]
+    assert queue.offered(last) is None
