@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from application.masks import Block, BlockKey
-from domain.availability import BLOCK_MIN
+from domain.possible_starts import BLOCK_MIN
 
 WITHIN_S = 0.5
 SILENT_FOR_S = 1.0

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from application.occupancy import Occupancy, occupancy
 from application.slots import Choices, Offer, Slot, Sources, bookable, wished_for
-from domain.availability import BLOCK_MIN, Candidate, Offered, Window, looks_at_whole_dates, offered, window_of
+from domain.availability import Offered, looks_at_whole_dates, offered, window_of
 from domain.bit_planes import Mask, joined_up, minutes
 from domain.interval import Interval, joined
+from domain.possible_starts import BLOCK_MIN, Candidate, Window
 from domain.service import Service
 from domain.wall_clock import MINUTE
 

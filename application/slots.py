@@ -11,10 +11,11 @@ from application.clock import Clock
 from application.masks import Masks
 from application.occupancy import Visits, occupancy
 from domain.allocation import Choice, assigned
-from domain.availability import BLOCK_MIN, Candidate, looks_at_whole_dates, offered, window_of
+from domain.availability import looks_at_whole_dates, offered, window_of
 from domain.bit_planes import joined_up
 from domain.interval import Interval
 from domain.open_hours import OpenDays
+from domain.possible_starts import BLOCK_MIN, Candidate
 from domain.refusals import InvalidValue, NotFound, ResourceNotSuitable
 from domain.service import Service
 from domain.wall_clock import MINUTE

@@ -1,7 +1,7 @@
 """The measures of ``domain.strategies`` for all starts of a window at once: in pieces, within each the same."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -29,21 +29,31 @@ class Piece(NamedTuple):
     measure: int
 
 
-def dates_of_claims(time_zone: str, origin: datetime, first: int, end: int, claim_min: int) -> Sequence[Dates]:
-    """The pieces of ``first`` … ``end`` (minutes after ``origin``) by which local dates a claim touches."""
-    midnights = _midnights(time_zone, origin, first, end + claim_min)
-    # A claim of n minutes touches one date more as soon as its last minute, the n-1st after its start, does.
-    turns = {first, end, *midnights, *(midnight - claim_min + 1 for midnight in midnights)}
-    starts = sorted(turn for turn in turns if first <= turn <= end)
-    return [
-        Dates(
-            start,
-            until,
-            midnights[bisect_right(midnights, start) - 1],
-            midnights[bisect_right(midnights, start + claim_min - 1)],
-        )
-        for start, until in pairwise(starts)
-    ]
+def dates_of_claims(
+    time_zones: Collection[str], origin: datetime, first: int, end: int, claim_min: int
+) -> Mapping[str, Sequence[Dates]]:
+    """The pieces of ``first`` … ``end`` (minutes after ``origin``) by which local dates a claim touches.
+
+    A piece ends where any of the zones has a midnight, so that they are the same pieces in all zones.
+    """
+    midnights = {zone: _midnights(zone, origin, first, end + claim_min) for zone in time_zones}
+    turns = {first, end}
+    for found in midnights.values():
+        # A claim of n minutes touches one date more as soon as its last minute, the n-1st after its start, does.
+        turns.update(turn for midnight in found for turn in (midnight, midnight - claim_min + 1))
+    pieces = list(pairwise(sorted(turn for turn in turns if first <= turn <= end)))
+    return {
+        zone: [
+            Dates(
+                start,
+                until,
+                found[bisect_right(found, start) - 1],
+                found[bisect_right(found, start + claim_min - 1)],
+            )
+            for start, until in pieces
+        ]
+        for zone, found in midnights.items()
+    }
 
 
 def _midnights(time_zone: str, origin: datetime, first: int, end: int) -> list[int]:
@@ -87,17 +97,25 @@ def stretches(free: Mask, dates: Sequence[Dates], claim_min: int) -> Iterator[Pi
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The candidates of a requirement, by their place in its list, each with its pieces in order of time."""
+    """The candidates of a requirement, by their place in its list, each with its pieces in order of time.
+
+    ``turns`` are the minutes at which pieces end, whoever's they are: what happens between two is settled by itself.
+    """
 
     pieces: Sequence[Sequence[Piece]]
+    turns: Sequence[int]
 
-    def best_first(self) -> list[tuple[int, int, int, int]]:
-        """Measure, candidate, first minute, end: every piece of every candidate. Equal measures: as listed."""
-        return sorted(
-            (piece.measure, candidate, piece.first, piece.end)
-            for candidate, ones in enumerate(self.pieces)
-            for piece in ones
-        )
+    def best_first(self) -> Iterator[tuple[int, int, list[tuple[int, int, int]]]]:
+        """Between every two turns (from, until) the candidates, best first, each with the minutes it is to be had for.
+
+        Equal measures: as listed.
+        """
+        between: list[list[tuple[int, int, int, int]]] = [[] for _ in self.turns]
+        for candidate, ones in enumerate(self.pieces):
+            for first, end, measure in ones:
+                between[bisect_right(self.turns, first) - 1].append((measure, candidate, first, end))
+        for (first, end), several in zip(pairwise(self.turns), between, strict=False):
+            yield first, end, [one[1:] for one in sorted(several)]
 
     def at(self, minute: int) -> list[int]:
         """The candidates for a claim that starts then, best first."""

@@ -13,11 +13,12 @@ from application.masks import Block, BlockKey
 from application.occupancy import Running
 from application.slots import Offer
 from domain.allocation import Choice, in_turn
-from domain.availability import BLOCK_MIN, minutes_in_block
+from domain.availability import minutes_in_block
 from domain.bit_planes import packed, subtract, unpacked
 from domain.interval import Interval
 from domain.open_hours import OpenDays
 from domain.pool import Pool, Strategy
+from domain.possible_starts import BLOCK_MIN
 from domain.service import Requirement
 from projections.availability_rows import SESSION_STATE
 from projections.availability_rules import LOCATION_STATE, POOL_STATE, RESOURCE_STATE, SERVICE_STATE

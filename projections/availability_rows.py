@@ -11,10 +11,11 @@ from psycopg import Cursor
 
 from application.journal import Recorded
 from application.masks import Block, BlockKey
-from domain.availability import BLOCK_MIN, blocks_of
+from domain.availability import blocks_of
 from domain.bit_planes import Planes, packed, unpacked
 from domain.booking_page import BookingPageFact, VisitEntered
 from domain.interval import Interval
+from domain.possible_starts import BLOCK_MIN
 from domain.resource_day import ResourceDayFact
 from domain.session import Session, SessionFact
 from projections import availability_rules

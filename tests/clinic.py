@@ -7,18 +7,11 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from domain.allocation import Choice, allocate, pages_touched
-from domain.availability import (
-    BLOCK_MIN,
-    Candidate,
-    blocks_of,
-    looks_at_whole_dates,
-    minutes_in_block,
-    offered,
-    window_of,
-)
+from domain.availability import blocks_of, looks_at_whole_dates, minutes_in_block, offered, window_of
 from domain.bit_planes import Planes, add, joined_up, packed
 from domain.interval import Interval
 from domain.open_hours import OpenDays
+from domain.possible_starts import BLOCK_MIN, Candidate
 from domain.refusals import Refusal
 from domain.resource import Resource, Shift, Span
 from domain.resource_day import ResourceDay, SlotClaimed, evolve
@@ -39,10 +32,12 @@ class Clinic:
     resources: list[Resource]
     pools: dict[UUID | None, Choice[Resource]] = field(default_factory=dict)
     pages: defaultdict[UUID, ResourceDay | None] = field(default_factory=lambda: defaultdict(lambda: None))
+    visits: int = 0
     used: defaultdict[tuple[UUID, int], Planes] = field(default_factory=lambda: defaultdict(tuple))
 
     def claim(self, resource: Resource, interval: Interval, quantity: int = 1) -> None:
-        appointment_id = uuid5(resource.id, f"{interval} {quantity} {len(self.pages)}")
+        self.visits += 1
+        appointment_id = uuid5(resource.id, str(self.visits))
         for stream_id, day, part in pages_touched(resource, interval):
             fact = SlotClaimed(
                 resource_id=resource.id, day=day, appointment_id=appointment_id, claim=part, quantity=quantity

@@ -9,11 +9,11 @@ from application.decision import View
 from application.masks import Block, BlockKey, Masks
 from application.occupancy import Running
 from application.slots import Offer, Sources
-from domain.availability import BLOCK_MIN
 from domain.bit_planes import packed
 from domain.booking_page import BookingPage
 from domain.open_hours import OpenDays
 from domain.organization import Organization
+from domain.possible_starts import BLOCK_MIN
 from domain.service import Service
 from domain.session import Session
 from tests.booked_out import claimed

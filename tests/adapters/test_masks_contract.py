@@ -12,8 +12,8 @@ import redis
 from adapters.memory_masks import MemoryMasks
 from adapters.redis_masks import RedisMaskCache, RedisMaskSink
 from application.masks import Block, BlockKey, MaskCache, Masks, MaskSink, MaskSource
-from domain.availability import BLOCK_MIN
 from domain.bit_planes import minutes, packed
+from domain.possible_starts import BLOCK_MIN
 
 ROOM = UUID(int=1)
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

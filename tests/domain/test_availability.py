@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.allocation import Choice
-from domain.availability import BLOCK_DAYS
 from domain.interval import Interval
 from domain.open_hours import OpenDays, day_number, grid_mask
 from domain.pool import Strategy
+from domain.possible_starts import BLOCK_DAYS
 from domain.resource import Closure, Override, Resource, Shift, Span
 from domain.service import Requirement
 from domain.wall_clock import A_DAY, MINUTE, WEEKDAYS, minute_of_day

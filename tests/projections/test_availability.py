@@ -14,8 +14,8 @@ from application import booking, visits
 from application.journal import Recorded
 from application.masks import Block, BlockKey, Masks
 from application.slots import Found, Sources, find_slots
-from domain.availability import BLOCK_MIN
 from domain.bit_planes import packed
+from domain.possible_starts import BLOCK_MIN
 from domain.service import Requirement
 from projections.availability import Availability
 from projections.availability_queries import AvailabilityQueries
