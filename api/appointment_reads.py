@@ -35,7 +35,7 @@ class Place(msgspec.Struct, array_like=True):
 
 
 @router.get("", **query(Listed[AppointmentShape], "listAppointments", problems=()))
-async def list_appointments(
+async def list_appointments(  # noqa: PLR0913, PLR0917  one for each filter
     asked: Asked,
     customer_id: UUID | None = None,
     resource_id: UUID | None = None,

@@ -80,6 +80,8 @@ class Rescheduling(Body):
 
 
 class Cancellation(Body):
+    model_config = ConfigDict(json_schema_extra={"example": {"reason": "The patient travels that week"}})
+
     reason: FreeText | None = None
 
 
