@@ -26,7 +26,7 @@ from domain.appointment import (
 from domain.fact import Fact
 from domain.interval import Interval
 from domain.permissions import Actor
-from domain.refusals import InvalidValue, TooSoon
+from domain.refusals import InvalidValue, OffGrid, TooSoon
 from domain.rules import Rule, ensure_besides
 from domain.service import Service
 
@@ -72,6 +72,8 @@ def find_place(view: View, wish: Wish, actor: Actor, now: datetime) -> Place:
         raise InvalidValue("seats", f"between 1 and {terms.seats}")
     if wish.start < now:
         raise TooSoon(now)
+    if wish.start.second or wish.start.microsecond:  # everything is whole minutes, whoever waives the grid
+        raise OffGrid(terms.slot_step_min)
     untimely = ensure_besides(wish.waived, service.reasons_against(wish.start, now=now))
     found = _seated(view, wish, actor, now) if terms.seats > 1 else _allocated(view, wish, actor, now)
     entered, unheeded = entries(view, wish, found.visit, actor, now)

@@ -22,6 +22,7 @@ from domain.refusals import (
     CustomerElsewhere,
     Forbidden,
     InvalidValue,
+    OffGrid,
     OutsideWorkingHours,
     ResourceClosed,
     ResourceRetired,
@@ -169,6 +170,13 @@ def test_a_rule_broken_for_one_resource_is_not_broken_for_another_too() -> None:
 
     assert [allotment.resource_id for allotment in visit.allotments] == [doctor, spare]
     assert visit.overridden == ("closures",)
+
+
+def test_a_start_within_a_minute_is_off_any_grid() -> None:
+    desk = Desk()
+    desk.resource()
+    with pytest.raises(OffGrid):
+        desk.booked(desk.service(), NINE + timedelta(seconds=30), override=frozenset({Rule.SLOT_GRID}))
 
 
 def test_what_is_taken_stays_taken() -> None:
