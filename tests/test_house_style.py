@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = ("domain", "application", "projections", "adapters", "api", "infra", "tests")
 MODULE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 60
-MODULE_LINES_MEDIAN_MAX = 120
+MODULE_LINES_MEDIAN_MAX = 115
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "core", "manager", "managers", "services", "models"}
 """``domain/service.py`` is the vocabulary's Service; any other module of that name would be vague."""
 
@@ -68,7 +68,9 @@ def test_a_module_is_small_enough_to_be_read_whole() -> None:
 
 
 def test_modules_are_small_as_a_rule() -> None:
-    lengths = sorted(len(path.read_text().splitlines()) for path in modules(*FOLDERS) if path.name != "__init__.py")
+    # Of the product: a test module is a list of sentences, for which being readable from anywhere is enough.
+    product = [path for path in modules(*FOLDERS[:-1]) if path.name != "__init__.py"]
+    lengths = sorted(len(path.read_text().splitlines()) for path in product)
 
     assert lengths[len(lengths) // 2] <= MODULE_LINES_MEDIAN_MAX
 
