@@ -11,11 +11,10 @@ from uuid import UUID
 
 from application.decision import UseCase
 from application.journal import JournalUnavailable
-from application.timekeeping import Timer, TimerKind, command_of
+from application.timekeeping import Timer, command_of
 from application.writer import Answer, Busy, InFlight
-from domain.lifecycle import TENTATIVE
 from domain.permissions import Actor
-from domain.refusals import NotInThatState, Refusal, TooEarly
+from domain.refusals import Refusal, TooEarly
 
 TIMERS_TAKEN_MAX = 256
 """One batch of the writer."""
@@ -106,8 +105,6 @@ async def _end_of(timer: Timer, submit: Submit, report: Callable[[Timer, Excepti
         )
     except TooEarly:
         return "put_off"  # this machine's clock is behind the one by which the timer is due
-    except NotInThatState as other:
-        return "put_off" if _may_come_to_it(timer, other) else "refused"
     except Refusal:
         return "refused"  # confirmed or cancelled meanwhile: nothing is left for the clock to do
     except (Busy, InFlight, JournalUnavailable):
@@ -116,8 +113,3 @@ async def _end_of(timer: Timer, submit: Submit, report: Callable[[Timer, Excepti
         report(timer, error)
         return "broken"
     return "settled"
-
-
-def _may_come_to_it(timer: Timer, refused: NotInThatState) -> bool:
-    """A hold may outlast the visit's start. Once it is confirmed, somebody should have come after all."""
-    return refused.status in TENTATIVE and timer.kind in {TimerKind.NO_SHOW, TimerKind.RELEASE}

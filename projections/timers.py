@@ -27,7 +27,7 @@ SELECT id, kind, organization_id, about_id, due_at, attempts FROM timers.timer
 WHERE due_at <= coalesce(%s, clock_timestamp()) AND (retry_at IS NULL OR retry_at <= clock_timestamp())
 ORDER BY due_at, kind DESC LIMIT %s FOR UPDATE SKIP LOCKED
 """
-"""Of two that are due at the same moment the release comes before the mark of a no-show, which would preclude it."""
+"""Of two that are due at the same moment the release comes before the mark of a no-show, which it makes needless."""
 _NEXT = """
 SELECT extract(epoch FROM min(greatest(due_at, retry_at)) - clock_timestamp())::float8 FROM timers.timer
 """

@@ -116,7 +116,7 @@ def test_the_timer_of_a_visit_that_has_moved_in_the_journal_alone_does_nothing(f
 
 
 def test_of_a_release_and_a_no_show_at_the_same_moment_the_release_happens(front: FrontDesk) -> None:
-    """A visit that is marked a no-show keeps its claim; so the other order would make the release impossible."""
+    """It is a no-show either way; released, it needs no mark."""
     visit_with(front, no_show_after_min=15, release_after_min=15)
     front.follow(Timers())
 
@@ -126,27 +126,6 @@ def test_of_a_release_and_a_no_show_at_the_same_moment_the_release_happens(front
 
     kept(front, story)
     assert happened(front) == [RELEASED]
-
-
-def test_who_confirms_a_hold_after_its_start_may_still_be_missed(front: FrontDesk) -> None:
-    visit = visit_with(front, hold_min=12 * 60, no_show_after_min=15)
-    front.follow(Timers())
-
-    async def story(keeper: Keeper) -> None:
-        front.desk.now = NINE + 20 * MINUTE
-        assert await keeper.fires(now=front.desk.now) == Fired(put_off=1)
-        await keeper.writer.submit(
-            visits.confirm,
-            visits.Confirm(appointment_id=visit.id),
-            actor=front.desk.staff,
-            command_id=front.desk.new_id(),
-            fingerprint=b"",
-        )
-        retried(front)
-        assert await keeper.fires(now=front.desk.now) == Fired(settled=1)
-
-    kept(front, story)
-    assert happened(front) == ["appointment.confirmed.v1", MISSED]
 
 
 def test_a_reminder_whose_timekeeper_died_when_it_had_taken_effect_is_due_once(front: FrontDesk) -> None:
@@ -227,8 +206,10 @@ def test_the_table_holds_the_timers_of_visits_to_come_and_no_other(
     visits_now = [clinic.desk.appointment(one) for clinic in clinics for one in clinic.appointments]
     tentative = {visit.id for visit in visits_now if visit.status in TENTATIVE}
     booked = {visit.id for visit in visits_now if visit.status is Status.BOOKED}
+    missed = {visit.id for visit in visits_now if visit.status is Status.NOSHOW and not visit.released}
     assert {about_id for about_id, kind in rows if kind == "hold"} == tentative
-    assert {about_id for about_id, _ in rows} <= tentative | booked
+    assert {about_id for about_id, kind in rows if kind != "release"} <= tentative | booked
+    assert {about_id for about_id, kind in rows if kind == "release"} <= tentative | booked | missed
 
 
 def set_again(front: FrontDesk) -> None:
