@@ -21,7 +21,7 @@ from domain.permissions import Actor, ensure_may
 from domain.refusals import BookingLimitReached, CustomerElsewhere, Refusal
 from domain.resource_day import ClaimReleased, ResourceDay, SlotClaimed
 from domain.service import Holder, Period, Service
-from domain.session import SeatsLeft, Session
+from domain.session import SeatsLeft, Session, SessionOpened
 from domain.waitlist import (
     Waitlist,
     WaitlistAccepted,
@@ -129,7 +129,7 @@ class _Offers:
     _full: set[tuple[UUID, Period, date]] = field(default_factory=set)
     """Services and periods in which they take no more bookings."""
 
-    def make(self) -> list[FreeTime]:
+    def make(self) -> list[Free]:
         """One after another; up to the first that would take time of which nobody before it was asked: that time."""
         for place in range(len(self.waiting)):
             more = self._try_for(place) if self.count < OFFERS_MAX else []
@@ -137,7 +137,7 @@ class _Offers:
                 return more
         return []
 
-    def _try_for(self, place: int) -> list[FreeTime]:
+    def _try_for(self, place: int) -> list[Free]:
         """Offer the entry at this place the first start that it can have."""
         entry = self.waiting[place]
         service = self.services[entry.service_id]
@@ -165,13 +165,15 @@ class _Offers:
                 return self._beyond(found) or self._make(entry, wish, found)
         return []
 
-    def _beyond(self, place: Place) -> list[FreeTime]:
+    def _beyond(self, place: Place) -> list[Free]:
+        """What it would take besides: time, and the session of a start, which is where it was opened, nowhere else."""
         if self.is_all:
             return []
         claims = (FreeTime(f.resource_id, f.claim) for _, f in place.facts if isinstance(f, SlotClaimed))
-        return self.prospects.beyond(claims)
+        opened = (FreeVisit(f.service_id, f.visit) for _, f in place.facts if isinstance(f, SessionOpened))
+        return [*self.prospects.beyond(claims), *(one for one in opened if one not in self.prospects.free)]
 
-    def _make(self, entry: WaitlistEntry, wish: Wish, place: Place) -> list[FreeTime]:
+    def _make(self, entry: WaitlistEntry, wish: Wish, place: Place) -> list[Free]:
         assert wish.until
         begin(self.view, wish, place, self.actor, self.now)
         offered = WaitlistOffered(

@@ -98,3 +98,16 @@ def test_time_that_an_offer_takes_besides_goes_to_who_came_first_for_it() -> Non
 
     assert queue.offers() == [anywhere, for_that_room]
     assert queue.offered(last) is None
+
+
+def test_who_would_open_a_session_elsewhere_is_asked_before_who_would_open_it_here() -> None:
+    """Found by the model of the engine: there is one session at a start, and where it is open it stays."""
+    queue = Queue(seats=3)
+    other_room, solo = queue.desk.resource("room"), queue.desk.service()
+    visit = queue.desk.booked(solo, resource_ids=(queue.room,))
+    for_that_room, anywhere = queue.joined(resource_id=other_room), queue.joined()
+
+    queue.cancel(visit)
+
+    assert queue.offers() == [for_that_room, anywhere]
+    assert {hold.allotments[0].resource_id for hold in map(queue.offered, queue.offers()) if hold} == {other_room}
