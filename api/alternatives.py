@@ -1,4 +1,4 @@
-"""A refused start is answered with the next free ones, as the diary that refused it shows them."""
+"""A refused start is answered with the nearest free ones, as the diary that refused it shows them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -10,9 +10,10 @@ from api.commanding import Call
 from api.notes import folded
 from api.problems import RefusedWithAlternatives
 from application.journal import Recorded
-from application.slots import alternatives
+from application.nearest import Sought, nearest
 from domain.allocation import pages_touched
 from domain.booking_page import period_of
+from domain.interval import Interval
 from domain.organization import Organization
 from domain.refusals import (
     BookingLimitReached,
@@ -48,8 +49,9 @@ ANOTHER_START_MAY_DO = (
     TooFarAhead,
     OffGrid,
 )
-"""The refusals to which the next free slots are the answer that one would want."""
+"""The refusals to which the nearest free slots are the answer that one would want."""
 
+ALTERNATIVES = 3
 WAIT_MAX_S = 0.5
 
 
@@ -61,29 +63,36 @@ async def with_alternatives(
         # What refused may be younger than the read model: a slot that overlaps it would be refused again.
         position = await _position_of(call, refusal, service_id)
         await ports.fence.reached(Availability.NAME, organization_id, position, timeout_s=WAIT_MAX_S)
-        after = await _looked_for_after(call, refusal, start)
-        found = await alternatives(
-            ports.slots, organization_id, service_id, after, resource_ids=resource_ids, seats=seats
+        aim, busy = await _looked_for_near(call, refusal, start)
+        sought = Sought(
+            service_id=service_id,
+            resource_ids=tuple(resource_ids),
+            seats=seats,
+            count=ALTERNATIVES,
+            busy=busy,
         )
+        by_aim = await nearest(ports.slots, organization_id, sought, [aim])
+        found = by_aim.get(aim, ())
     except ports.outages:
         found = ()  # the refusal stands, whether or not the read model can be asked for more
     return RefusedWithAlternatives(refusal, found)
 
 
-async def _looked_for_after(call: Call, refusal: Refusal, start: datetime) -> datetime:
-    """Slots know of resources: what is against the person, or the calendar, is passed over first."""
+async def _looked_for_near(call: Call, refusal: Refusal, start: datetime) -> tuple[datetime, tuple[Interval, ...]]:
+    """The start itself, mostly; and what is out of the question for the person, of which slots know nothing."""
     match refusal:
         case CustomerElsewhere():
-            return refusal.elsewhere.end - datetime.resolution
+            return start, (refusal.elsewhere,)
         case BookingLimitReached():
             organization_id = call.actor.organization_id
             organization = folded((await call.ports.journal.load([organization_id]))[organization_id])
             assert isinstance(organization, Organization)
             zone = ZoneInfo(organization.time_zone)
-            _, last = period_of(Period(refusal.period), start, zone)
-            return instant(last, MINUTES_PER_DAY, zone) - datetime.resolution
+            first, last = period_of(Period(refusal.period), start, zone)
+            over = instant(last, MINUTES_PER_DAY, zone)
+            return over - datetime.resolution, (Interval(instant(first, 0, zone), over),)
         case _:
-            return start
+            return start, ()
 
 
 async def _position_of(call: Call, refusal: Refusal, service_id: UUID) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from api.alternatives import WAIT_MAX_S
 from api.commanding import Call
 from api.notes import folded
 from api.problems import REFUSALS
-from application.nearest import nearest
+from application.nearest import Sought, nearest
 from application.slots import Slot
 from application.writer import Answer
 from domain.allocation import pages_touched
@@ -70,28 +70,18 @@ class _Skipped(msgspec.Struct):
     problem: _Why
 
 
-@dataclass(frozen=True, slots=True)
-class Looking:
-    """For what to look: visits to the service, with these resources first; ``planned``: where its others will be."""
-
-    service_id: UUID
-    resource_ids: tuple[UUID, ...] = ()
-    seats: int = 1
-    planned: tuple[datetime, ...] = ()
-
-
-async def nearest_to_conflicts(call: Call, conflicts: Sequence[Conflict], looking: Looking) -> Mapping[datetime, Slot]:
+async def nearest_to_conflicts(call: Call, conflicts: Sequence[Conflict], sought: Sought) -> Mapping[datetime, Slot]:
     """By the starts that were refused. Empty while the read model cannot be asked."""
     refused = [one.start for one in conflicts if not _is_hopeless(one.refusal)]
     busy = [one.refusal.elsewhere for one in conflicts if isinstance(one.refusal, CustomerElsewhere)]
     try:
         position = await _position_of(call, conflicts)
-        return await _nearest(call, refused, busy, looking, position)
+        return await _nearest(call, refused, busy, sought, position)
     except call.ports.outages:
         return {}  # the refusal stands, whether or not the read model can be asked for more
 
 
-async def skipped_with_nearest(call: Call, answer: Answer, looking: Looking) -> Sequence[Mapping[str, object]]:
+async def skipped_with_nearest(call: Call, answer: Answer, sought: Sought) -> Sequence[Mapping[str, object]]:
     """What was left out of a series that was written otherwise, as the stored answer tells it; and the nearest."""
     skipped = msgspec.json.decode(answer.body)["skipped"]
     told = msgspec.convert(skipped, list[_Skipped])
@@ -100,26 +90,18 @@ async def skipped_with_nearest(call: Call, answer: Answer, looking: Looking) -> 
     found: Mapping[datetime, Slot] = {}
     if hopeful:
         with suppress(*call.ports.outages):
-            found = await _nearest(call, [one.start for one in hopeful], busy, looking, answer.position)
+            found = await _nearest(call, [one.start for one in hopeful], busy, sought, answer.position)
     return [{**document, "alternative": found.get(one.start)} for document, one in zip(skipped, told, strict=True)]
 
 
 async def _nearest(
-    call: Call, refused: Iterable[datetime], busy: Sequence[Interval], looking: Looking, position: int
+    call: Call, refused: Iterable[datetime], busy: Sequence[Interval], sought: Sought, position: int
 ) -> Mapping[datetime, Slot]:
     ports, organization_id = call.ports, call.actor.organization_id
     # What refused may be younger than the read model: a slot that overlaps it would be refused again.
     await ports.fence.reached(Availability.NAME, organization_id, position, timeout_s=WAIT_MAX_S)
-    return await nearest(
-        ports.slots,
-        organization_id,
-        looking.service_id,
-        refused,
-        resource_ids=looking.resource_ids,
-        seats=looking.seats,
-        busy=busy,
-        planned=looking.planned,
-    )
+    found = await nearest(ports.slots, organization_id, replace(sought, busy=tuple(busy)), refused)
+    return {start: slots[0] for start, slots in found.items()}
 
 
 async def _position_of(call: Call, conflicts: Sequence[Conflict]) -> int:

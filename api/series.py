@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from api.commanding import Call, Commanded, IfMatch, answered
 from api.contract import command
-from api.nearest_starts import Looking, nearest_to_conflicts, skipped_with_nearest
+from api.nearest_starts import nearest_to_conflicts, skipped_with_nearest
 from api.notes import folded, keep_series_note
 from api.problems import RefusedSeries, told_conflict
 from api.series_reads import visits_of
@@ -27,6 +27,7 @@ from api.series_shapes import (
 )
 from application.decision import C, Decision, UseCase, View
 from application.moving import RescheduleSeries, reschedule_series
+from application.nearest import Sought
 from application.recurring import BeginSeries, CancelSeries, begin_series, cancel_series
 from application.slots import Slot
 from domain.appointment import Appointment
@@ -57,15 +58,15 @@ async def begin(body: NewSeries, call: Commanded) -> Response:
         resource_ids=tuple(body.resource_ids or ()),
         seats=body.seats,
     )
-    looking = Looking(body.service_id, wanted.resource_ids, wanted.seats)
+    sought = Sought(service_id=body.service_id, resource_ids=wanted.resource_ids, seats=wanted.seats)
     try:
         answer = await call.submit(_telling(begin_series), wanted)
     except SeriesConflicts as refusal:
         refused, zone = {one.recurrence_id for one in refusal.conflicts}, ZoneInfo(body.time_zone)
         planned = tuple(start_of(start, zone) for start in expansion.starts if start not in refused)
-        found = await nearest_to_conflicts(call, refusal.conflicts, replace(looking, planned=planned))
+        found = await nearest_to_conflicts(call, refusal.conflicts, replace(sought, planned=planned))
         raise RefusedSeries(refusal, found) from None
-    skipped = await skipped_with_nearest(call, answer, looking)
+    skipped = await skipped_with_nearest(call, answer, sought)
     return answered(answer, status=201, location=f"{call.path}/{series_id}", besides={"skipped": skipped})
 
 
@@ -89,7 +90,8 @@ async def reschedule(series_id: UUID, body: SeriesMove, call: Commanded, if_vers
         return answered(answer)
     series, visits = await _series_and_visits(call, series_id)
     seats = max(visit.seats for visit in visits.values())
-    skipped = await skipped_with_nearest(call, answer, Looking(series.service_id, wanted.resource_ids, seats))
+    sought = Sought(service_id=series.service_id, resource_ids=wanted.resource_ids, seats=seats)
+    skipped = await skipped_with_nearest(call, answer, sought)
     return answered(answer, besides={"skipped": skipped})
 
 
@@ -121,15 +123,16 @@ async def _nearest_to_moves(
 ) -> Mapping[datetime, Slot]:
     """Where nobody was asked for, whom each visit has comes first."""
     series, visits = await _series_and_visits(call, series_id)
-    by_wish: defaultdict[Looking, list[Conflict]] = defaultdict(list)
+    by_wish: defaultdict[Sought, list[Conflict]] = defaultdict(list)
     for conflict in refusal.conflicts:
         visit = visits.get(conflict.recurrence_id)
         if visit is not None:  # else it was called off a moment ago
             own = tuple(allotment.resource_id for allotment in visit.allotments)
-            by_wish[Looking(series.service_id, resource_ids or own, visit.seats)].append(conflict)
+            sought = Sought(service_id=series.service_id, resource_ids=resource_ids or own, seats=visit.seats)
+            by_wish[sought].append(conflict)
     found: dict[datetime, Slot] = {}
-    for looking, conflicts in by_wish.items():
-        found.update(await nearest_to_conflicts(call, conflicts, looking))
+    for sought, conflicts in by_wish.items():
+        found.update(await nearest_to_conflicts(call, conflicts, sought))
     return found
 
 

@@ -1,8 +1,9 @@
-"""For many starts that cannot be had at once: the nearest that can, each worked out around its own date only."""
+"""For starts that cannot be had: the nearest that can, each worked out around its own date only."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,39 +20,50 @@ LOOKED_FOR_WITHIN = (timedelta(days=1), timedelta(days=14))
 """First near, then far: most visits that meet another one on a day still find a place on it."""
 
 
-async def nearest(
-    sources: Sources,
-    organization_id: UUID,
-    service_id: UUID,
-    refused: Iterable[datetime],
-    *,
-    resource_ids: Sequence[UUID] = (),
-    seats: int = 1,
-    busy: Sequence[Interval] = (),
-    planned: Iterable[datetime] = (),
-) -> Mapping[datetime, Slot]:
-    """For each of the ``refused`` starts the free one that is nearest to it, the earlier of two that are as near.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """What is looked for: ``count`` visits to the service near each start, with these resources first, then others.
 
-    With the resources asked for first, then with others; not more than 14 days away, else there is none. No visit
-    found overlaps one of the ``busy`` intervals, or a visit to the service that is ``planned`` to start then. Two may
-    overlap one another: who takes one asks again.
+    No visit that is found overlaps one of the ``busy`` intervals, or a visit to the service that is ``planned`` to
+    start then. Two that are found may overlap one another: who takes one asks again.
     """
-    offer = await sources.offers.offer(organization_id, service_id)
+
+    service_id: UUID
+    resource_ids: tuple[UUID, ...] = ()
+    seats: int = 1
+    count: int = 1
+    busy: tuple[Interval, ...] = ()
+    planned: tuple[datetime, ...] = ()
+
+
+async def nearest(
+    sources: Sources, organization_id: UUID, sought: Sought, refused: Iterable[datetime]
+) -> Mapping[datetime, Sequence[Slot]]:
+    """For each of the ``refused`` starts the free ones that are nearest to it, the nearest first.
+
+    Of two that are as near the earlier; not more than 14 days away, so there may be fewer than are sought. Never
+    raises a Refusal: where there is nothing to offer (no such service, say) the answer is empty.
+    """
+    offer = await sources.offers.offer(organization_id, sought.service_id)
     if offer is None:
         return {}
     service, now = offer.service, sources.clock.now()
-    out = tuple(_starts_into(service, [*busy, *(service.visit(start) for start in planned)]))
+    out = tuple(_starts_into(service, [*sought.busy, *(service.visit(start) for start in sought.planned)]))
     # Of what was too soon, or long past, the nearest start is looked for from the earliest that there is.
     earliest = now + timedelta(minutes=service.terms.min_notice_min)
-    aims = {start: max(start, earliest) for start in refused}
-    found: dict[datetime, Slot] = {}
-    for wanted_ids in (resource_ids, ()) if resource_ids else ((),):
-        search = _Search(sources, offer, wished_for(offer, wanted_ids), tuple(wanted_ids), seats, out, now)
+    last = now + timedelta(days=service.terms.max_advance_days) + LOOKED_FOR_WITHIN[-1]
+    aims = {start: max(start, earliest) for start in refused if start <= last}
+    found: dict[datetime, list[Slot]] = {start: [] for start in aims}
+    for wanted_ids in dict.fromkeys((sought.resource_ids, ())):
+        search = _Search(
+            sources, offer, wished_for(offer, wanted_ids), replace(sought, resource_ids=wanted_ids), out, now
+        )
         for within in LOOKED_FOR_WITHIN:
-            left = {start: aim for start, aim in aims.items() if start not in found}
-            if left:
-                found.update(await search.nearest(left, within))
-    return found
+            left = {start: aim for start, aim in aims.items() if len(found[start]) < sought.count}
+            for start, slots in (await search.nearest(left, within)).items() if left else ():
+                known = {slot.start for slot in found[start]}
+                found[start] = [*found[start], *(slot for slot in slots if slot.start not in known)][: sought.count]
+    return {start: slots for start, slots in found.items() if slots}
 
 
 def _starts_into(service: Service, busy: Iterable[Interval]) -> Iterator[Interval]:
@@ -88,17 +100,16 @@ class _Free:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """``choices`` are made for ``wanted_ids`` already; no start lies in ``out``."""
+    """``choices`` are made for the resources that are ``sought`` already; no start lies in ``out``."""
 
     sources: Sources
     offer: Offer
     choices: Choices
-    wanted_ids: tuple[UUID, ...]
-    seats: int
+    sought: Sought
     out: tuple[Interval, ...]
     now: datetime
 
-    async def nearest(self, aims: Mapping[datetime, datetime], within: timedelta) -> Mapping[datetime, Slot]:
+    async def nearest(self, aims: Mapping[datetime, datetime], within: timedelta) -> Mapping[datetime, Sequence[Slot]]:
         """The nearest to each aim, by the start for which it stands: all that is known is read in one go."""
         service, now = self.offer.service, self.now
         looked_at = (bookable(service, aim - within, aim + within + MINUTE, now) for aim in aims.values())
@@ -109,11 +120,14 @@ class _Search:
         # Asked before the diaries: a session that opens meanwhile is then in the way, and none is offered twice.
         taken_up = await occupancy(self.sources.offers, service, ZoneInfo(self.offer.time_zone), whole, now)
         planes = await self._planes(whole)
-        found: dict[datetime, Slot] = {}
+        found: dict[datetime, Sequence[Slot]] = {}
         for interval in around:
             inside = interval.widened(before=within, after=within)
             near = {start: aim for start, aim in aims.items() if inside.start <= aim < inside.end}
-            found.update(_nearest_of(service, self._free(interval, planes, taken_up), near, within))
+            # As many more as may be known already.
+            found.update(
+                _nearest_of(service, self._free(interval, planes, taken_up), near, within, 2 * self.sought.count)
+            )
         return found
 
     async def _planes(self, starts: Interval) -> _Planes:
@@ -136,7 +150,7 @@ class _Search:
         }
         suitable = [choice.among([candidates[one.resource.id] for one in choice.candidates]) for choice in self.choices]
         out = [one for one in (*self.out, *taken_up.not_for_new()) if one.overlaps(starts)]
-        sessions = taken_up.joinable(service, starts, self.seats, self.wanted_ids, self.now)
+        sessions = taken_up.joinable(service, starts, self.sought.seats, self.sought.resource_ids, self.now)
         visits = ((one.visit, tuple(allotment.resource_id for allotment in one.allotments)) for one in sessions)
         return _Free(
             offered(service, suitable, window, starts, now=self.now, besides=out),
@@ -149,30 +163,34 @@ class _Search:
 
 
 def _nearest_of(
-    service: Service, free: _Free, aims: Mapping[datetime, datetime], within: timedelta
-) -> Iterator[tuple[datetime, Slot]]:
-    starts, minute_of = free.starts(), {}
+    service: Service, free: _Free, aims: Mapping[datetime, datetime], within: timedelta, count: int
+) -> Iterator[tuple[datetime, Sequence[Slot]]]:
+    starts, found = free.starts(), {}
     for start, aim in aims.items():
         # What was refused is no alternative to itself, whatever the diaries say: it was refused for the person, maybe.
-        minute = _nearest_minute(starts, free.minute(aim), within // MINUTE, itself=aim != start)
-        if minute is not None:
-            minute_of[start] = minute
+        nearest_first = _nearest_minutes(starts, free.minute(aim), within // MINUTE, itself=aim != start)
+        found[start] = list(islice(nearest_first, count))
     window = free.offered.window
-    chosen = sum(1 << minute for minute in set(minute_of.values())) & free.offered.starts
-    visits = Offered(window, chosen, free.offered.choices).visits(len(minute_of))
+    chosen = sum(1 << minute for minute in {minute for ones in found.values() for minute in ones})
+    visits = Offered(window, chosen & free.offered.starts, free.offered.choices).visits(chosen.bit_count())
     slots = {**free.joined, **{at: Slot(at, service.visit(at).end, resource_ids) for at, resource_ids in visits}}
-    for start, minute in minute_of.items():
-        yield start, slots[window.origin + minute * MINUTE]
+    for start, minutes_found in found.items():
+        yield start, [slots[window.origin + minute * MINUTE] for minute in minutes_found]
 
 
-def _nearest_minute(starts: Mask, aim: int, reach: int, *, itself: bool) -> int | None:
+def _nearest_minutes(starts: Mask, aim: int, reach: int, *, itself: bool) -> Iterator[int]:
+    """The minutes of ``starts`` within ``reach`` of ``aim``, the nearest first."""
     if itself and starts >> aim & 1:
-        return aim
+        yield aim
     first = max(aim - reach, 0)
     before = starts >> first & minutes(0, aim - first)
     after = starts >> aim + 1 & minutes(0, reach)
-    earlier = first + before.bit_length() - 1 if before else None
-    later = aim + (after & -after).bit_length() if after else None
-    if earlier is None or later is None:
-        return later if earlier is None else earlier
-    return earlier if aim - earlier <= later - aim else later
+    while before or after:
+        earlier = first + before.bit_length() - 1
+        later = aim + (after & -after).bit_length()
+        if not after or (before and aim - earlier <= later - aim):
+            before ^= 1 << earlier - first
+            yield earlier
+        else:
+            after &= after - 1
+            yield later

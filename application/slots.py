@@ -22,9 +22,6 @@ from domain.wall_clock import MINUTE
 
 WINDOW_MAX = timedelta(days=62)
 SLOTS_MAX = 10_000
-ALTERNATIVES = 3
-ALTERNATIVES_LOOKED_FOR_WITHIN = (timedelta(days=1), timedelta(days=14))
-"""First near, then far: where a slot was contested, many ask at once, and the next one is mostly near."""
 
 Choices = Sequence[Choice[OpenDays]]
 """For each requirement of a service, in order, who suits it."""
@@ -114,39 +111,6 @@ async def find_slots(
     wanted = (resource_id,) if resource_id else ()
     wish = _Wish(assigned(offer.service, offer.choices, wanted, _id_of), wanted, seats)
     return Found(await _free(sources, offer, wish, start, end, limit or SLOTS_MAX), offer.position)
-
-
-async def alternatives(
-    sources: Sources,
-    organization_id: UUID,
-    service_id: UUID,
-    refused: datetime,
-    *,
-    resource_ids: Sequence[UUID] = (),
-    seats: int = 1,
-) -> Sequence[Slot]:
-    """The next three slots after a ``refused`` start, within 14 days: with the resources asked for first, then others.
-
-    Never raises a Refusal: where there is nothing to offer (no such service, say) the answer is empty.
-    """
-    offer = await sources.offers.offer(organization_id, service_id)
-    if offer is None:
-        return ()
-    service, now = offer.service, sources.clock.now()
-    if refused > now + timedelta(days=service.terms.max_advance_days):
-        return ()
-    # Of what was too soon, or long past, the fortnight is counted from the earliest start that there is.
-    after = max(refused + timedelta.resolution, now + timedelta(minutes=service.terms.min_notice_min))
-    found: list[Slot] = []
-    for wanted_ids in (resource_ids, ()):
-        wish = _Wish(wished_for(offer, wanted_ids), wanted_ids, seats)
-        for within in ALTERNATIVES_LOOKED_FOR_WITHIN:
-            known = {slot.start for slot in found}
-            wanted = ALTERNATIVES - len(found)
-            if wanted:
-                free = await _free(sources, offer, wish, after, after + within, ALTERNATIVES + len(known))
-                found += [slot for slot in free if slot.start not in known][:wanted]
-    return found
 
 
 async def time_zone_of(sources: Sources, organization_id: UUID, service_id: UUID) -> str:

@@ -27,16 +27,16 @@ def test_a_booking_answers_with_the_appointment_its_place_and_its_position(house
     assert listed == {"items": [body], "next_cursor": None}
 
 
-def test_a_taken_slot_is_refused_with_the_next_free_ones(house: House) -> None:
+def test_a_taken_slot_is_refused_with_the_nearest_free_ones(house: House) -> None:
     made(house.book(f"{TUESDAY}T10:00:00Z"))  # given
 
     refused = problem(house.book(f"{TUESDAY}T10:00:00Z"), 409, "slot-taken")  # when
 
     assert refused["resource_id"] == house.resource_id
     assert [slot["start"] for slot in refused["alternatives"]] == [
+        f"{TUESDAY}T09:30:00Z",
         f"{TUESDAY}T10:30:00Z",
         f"{TUESDAY}T10:45:00Z",
-        f"{TUESDAY}T11:00:00Z",
     ]
     assert refused["alternatives"][0]["resource_ids"] == [house.resource_id]
     accepted = house.book(refused["alternatives"][0]["start"])
@@ -95,7 +95,7 @@ def test_a_reschedule_to_a_taken_slot_keeps_the_first_and_offers_others(house: H
         f"/appointments/{visit['id']}/reschedule", {"start": f"{WEDNESDAY}T13:00:00Z"}, **{"If-Match": '"v1"'}
     )
 
-    assert problem(refused, 409, "slot-taken")["alternatives"][0]["start"] == f"{WEDNESDAY}T13:30:00Z"
+    assert problem(refused, 409, "slot-taken")["alternatives"][0]["start"] == f"{WEDNESDAY}T12:30:00Z"
     assert house.get(f"/appointments/{visit['id']}").json() == visit
 
 

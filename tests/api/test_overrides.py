@@ -117,5 +117,5 @@ def test_a_closure_and_a_holiday_are_broken_by_their_own_names(house: House) -> 
     assert made(house.book(f"{THURSDAY}T10:00:00Z", **overriding("closures")))["overridden"] == ["closures"]
     refused = problem(house.book("2026-12-08T10:00:00Z", **overriding("closures")), 409, "closed-for-holiday")
     assert refused["day"] == "2026-12-08"
-    assert refused["alternatives"][0]["start"] == "2026-12-09T09:00:00Z"
+    assert refused["alternatives"][0]["start"] == "2026-12-07T16:30:00Z"  # the evening before
     assert made(house.book("2026-12-08T10:00:00Z", **overriding("holidays")))["overridden"] == ["holidays"]

@@ -1,18 +1,16 @@
-"""Slots and alternatives, from what a desk's streams say: what is listed can be booked, with the resources it names."""
+"""Slots, from what a desk's streams say: what is listed can be booked, with the resources it names."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from application.catalogue import ChangeTerms, change_terms
 from application.resource_times import CloseResource, close_resource
-from application.slots import Found, Slot, alternatives, find_slots, time_zone_of
+from application.slots import Found, find_slots, time_zone_of
 from application.visits import Cancel, cancel
 from domain.refusals import InvalidValue, NotFound, ResourceNotSuitable
-from domain.service import BookingLimit, Holder, Period, Requirement, Service
+from domain.service import BookingLimit, Holder, Period, Requirement
 from tests.booked_out import QUARTER, bookable
 from tests.desk import HOUR, MONDAY, NINE, OFFICE_HOURS, Desk
 from tests.desk_sources import DeskSources
@@ -23,11 +21,6 @@ A_DAY = timedelta(days=1)
 def found(desk: Desk, service_id: UUID, start: datetime, end: datetime, **wish: object) -> Found:
     sources = DeskSources(desk).sources
     return asyncio.run(find_slots(sources, desk.organization_id, service_id, start, end, **wish))  # type: ignore[arg-type]
-
-
-def others(desk: Desk, service_id: UUID, refused: datetime, *resource_ids: UUID) -> Sequence[Slot]:
-    sources = DeskSources(desk).sources
-    return asyncio.run(alternatives(sources, desk.organization_id, service_id, refused, resource_ids=resource_ids))
 
 
 @pytest.fixture
@@ -82,7 +75,6 @@ def test_nothing_is_offered_in_the_past_or_beyond_the_horizon_however_far(desk: 
     ]
     end_of_time = datetime.max.replace(tzinfo=UTC)
     assert not found(desk, service, end_of_time - A_DAY, end_of_time).slots
-    assert not others(desk, service, end_of_time)
 
 
 @pytest.mark.parametrize(("length", "field"), [(timedelta(0), "end"), (-HOUR, "end"), (62 * A_DAY + HOUR, "end")])
@@ -101,7 +93,6 @@ def test_another_organizations_service_is_not_found(desk: Desk) -> None:
         found(desk, service, NINE, NINE + HOUR)
     with pytest.raises(NotFound):
         asyncio.run(time_zone_of(DeskSources(desk).sources, desk.organization_id, service))
-    assert not others(desk, service, NINE)
 
 
 def test_a_resource_that_the_service_never_takes_is_refused(desk: Desk) -> None:
@@ -134,68 +125,6 @@ def test_a_cancelled_visit_gives_its_slot_back(desk: Desk) -> None:
     assert found(desk, service, NINE, NINE + HOUR).slots
 
 
-# ── Alternatives ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_alternatives_are_the_next_three_free_starts_and_never_the_refused_one(desk: Desk) -> None:
-    desk.resource("room", shifts=OFFICE_HOURS)
-    service = desk.service(slot_step_min=60)
-    desk.booked(service, NINE + 2 * HOUR)
-    starts = [slot.start for slot in others(desk, service, NINE)]
-    assert starts == [NINE + HOUR, NINE + 3 * HOUR, NINE + 4 * HOUR]
-
-
-def test_the_resource_that_was_asked_for_comes_first_and_others_fill_up(desk: Desk) -> None:
-    wanted, other = (desk.resource("room", shifts=OFFICE_HOURS) for _ in range(2))
-    service = desk.service(slot_step_min=60)
-    desk.do(
-        close_resource,
-        CloseResource(resource_id=wanted, closure_id=desk.new_id(), start=NINE + 3 * HOUR, end=NINE + 30 * A_DAY),
-        desk.owner,
-    )
-    offered = [(slot.start, slot.resource_ids) for slot in others(desk, service, NINE + HOUR, wanted)]
-    assert offered == [(NINE + 2 * HOUR, (wanted,)), (NINE + 3 * HOUR, (other,)), (NINE + 4 * HOUR, (other,))]
-
-
-def test_alternatives_reach_two_weeks_and_no_further(desk: Desk) -> None:
-    room = desk.resource("room", shifts=OFFICE_HOURS)
-    service = desk.service(slot_step_min=480)
-
-    def closed_for(days: int) -> list[datetime]:
-        closure = CloseResource(resource_id=room, closure_id=desk.new_id(), start=NINE, end=NINE + days * A_DAY - HOUR)
-        desk.do(close_resource, closure, desk.owner)
-        return [slot.start for slot in others(desk, service, MONDAY + 8 * HOUR)]
-
-    assert closed_for(13) == [MONDAY + 13 * A_DAY + 16 * HOUR]  # of a grid of 8 hours only 16:00 is in office hours
-    assert closed_for(20) == []
-
-
-def test_of_a_start_long_past_or_too_soon_the_first_that_can_be_booked_are_offered(desk: Desk) -> None:
-    desk.resource("room", shifts=OFFICE_HOURS)
-    service = desk.service(slot_step_min=60, min_notice_min=24 * 60)
-    for refused in (MONDAY - 300 * A_DAY, MONDAY + HOUR):
-        assert [slot.start for slot in others(desk, service, refused)][:1] == [NINE + A_DAY]
-
-
-def test_a_long_notice_does_not_hide_all_alternatives(desk: Desk) -> None:
-    desk.resource("room", shifts=OFFICE_HOURS)
-    service = desk.service(slot_step_min=60)
-    terms = desk.streams[service].state
-    assert isinstance(terms, Service)
-    desk.do(
-        change_terms,
-        ChangeTerms(
-            service_id=service,
-            terms=type(terms.terms)(
-                name="Visit", duration_min=60, requirements=terms.terms.requirements, min_notice_min=30 * 24 * 60
-            ),
-            if_version=1,
-        ),
-        desk.owner,
-    )
-    assert [slot.start for slot in others(desk, service, NINE)][:1] == [NINE + 30 * A_DAY]
-
-
 # ── Holds, sessions, limits ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -223,7 +152,6 @@ def test_a_session_is_offered_while_it_has_so_many_seats_and_its_resources_to_no
     assert found(desk, course, NINE, NINE + HOUR, resource_id=room).slots
     desk.booked(course, NINE, seats=1)
     assert starts(course) == [NINE + HOUR]
-    assert [slot.start for slot in others(desk, course, NINE)][:1] == [NINE + HOUR]
 
 
 def test_a_session_without_the_resource_that_was_asked_for_is_not_offered(desk: Desk) -> None:
