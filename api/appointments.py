@@ -91,7 +91,7 @@ def rules_of(override: Overriding | None) -> frozenset[Rule]:
 
 @router.post("", **command(AppointmentShape, "bookAppointment", creates=True))
 async def book(body: Booking, call: Commanded) -> Response:
-    """Book a visit, or hold its slot. A refused start is answered with the next free ones."""
+    """Book a visit, or hold its slot. A refused start is answered with the nearest free ones."""
     appointment_id = call.new_id("appointment")
     if body.notes is not None:
         await keep_visit_note(
