@@ -40,7 +40,7 @@ SEED = UUID("0d9e1c3a-6a1f-4f53-8a39-d6f1b6f3c001")
 class Desk:
     """Streams by id, a clock that is set by hand, and everyone who may act."""
 
-    def __init__(self, *, seed: UUID = SEED, now: datetime = MONDAY) -> None:
+    def __init__(self, *, seed: UUID = SEED, now: datetime = MONDAY, time_zone: str = "UTC") -> None:
         self.now = now
         self.streams: dict[UUID, Stream] = defaultdict(Stream)
         self.facts: list[tuple[UUID, Fact]] = []
@@ -54,7 +54,7 @@ class Desk:
             RegisterOrganization(
                 organization_id=self.organization_id,
                 name="Clinic",
-                time_zone="UTC",
+                time_zone=time_zone,
                 account_id=self.owner.account_id,
                 subject_id=self.owner.subject_id,
                 sign_in_name_id=self.new_id(),
