@@ -12,6 +12,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     consumes,
     initialize,
+    invariant,
     multiple,
     precondition,
     rule,
@@ -22,6 +23,7 @@ from application.booking import Book, Reschedule, book, reschedule
 from domain.permissions import Actor
 from domain.rules import Rule
 from tests.engine.both import Both
+from tests.engine.invariants import ensure_all
 from tests.engine.reached import tell
 from tests.engine.reference import House, Visit, moment_of
 from tests.engine.reference_ledger import barred, began, gone, moved, settled
@@ -62,6 +64,11 @@ class Bookings(RuleBasedStateMachine):
     def opens(self, data: st.DataObject) -> None:
         self.opened = opened(data.draw(worlds(self.themes), "the world"))
 
+    @invariant()
+    def all_is_well(self) -> None:
+        if hasattr(self, "opened"):
+            ensure_all(self.both)
+
     def service(self, which: int) -> UUID:
         return self.opened.service_ids[which % len(self.opened.service_ids)]
 
@@ -71,10 +78,11 @@ class Bookings(RuleBasedStateMachine):
     def resource(self, which: int) -> UUID:
         return self.opened.resource_ids[which % len(self.opened.resource_ids)]
 
-    @rule(target=booked, of=which, who=which, quarter=hot, hold_min=hold_min)
-    def books(self, of: int, who: int, quarter: int, hold_min: int | None) -> MultipleResults[UUID]:
+    @rule(target=booked, of=which, who=which, quarter=hot, hold_min=hold_min, seats=st.integers(1, 2))
+    def books(self, of: int, who: int, quarter: int, hold_min: int | None, seats: int) -> MultipleResults[UUID]:
         """What everyone wants: a start that others want too."""
-        return self._books(of, who, self.opened.start(quarter), hold_min)
+        seats = min(seats, self.house.services[self.service(of)].seats)
+        return self._books(of, who, self.opened.start(quarter), hold_min, seats=seats)
 
     @rule(target=booked, of=which, who=which, quarter=hot)
     def books_for_good(self, of: int, who: int, quarter: int) -> MultipleResults[UUID]:

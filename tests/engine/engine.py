@@ -1,4 +1,4 @@
-"""The machine: everything that may be done, and what must hold after each step.
+"""The machines: what may be done, in parts and as a whole. What must hold after each step, the parts know.
 
 ``DAYBOOK_ENGINE_EXAMPLES=5000 pytest tests/engine`` looks further than a test run does.
 """
@@ -6,11 +6,10 @@
 import os
 
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import invariant
 
 from tests.engine.asking import Asking
 from tests.engine.changes import Changes
-from tests.engine.invariants import ensure_all
+from tests.engine.recurring import Recurring
 from tests.engine.waiting import Waiting
 
 EXAMPLES = int(os.environ.get("DAYBOOK_ENGINE_EXAMPLES", "60"))
@@ -28,9 +27,21 @@ SEARCH = settings(
 """For something that is known to be there: it stops as soon as that is found."""
 
 
+class Slots(Asking):
+    """Bookings, and questions between them."""
+
+
+class Queue(Waiting):
+    """Bookings, and those who wait for them."""
+
+
+class Standing(Recurring):
+    """Bookings, and series among them."""
+
+
 class Engine(Asking, Changes, Waiting):
-    @invariant()
-    def all_is_well(self) -> None:
-        if hasattr(self, "opened"):
-            ensure_all(self.both)
-            self.ensure_same_waitlist()
+    """All that may happen in a house."""
+
+
+class EngineWithSeries(Changes, Recurring, Waiting):
+    """All that may happen in a house with standing customers."""

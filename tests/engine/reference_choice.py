@@ -15,7 +15,8 @@ def chosen(
     """For each requirement in turn its best candidate that is left; None if that leads nowhere, and others must do."""
     found: list[UUID] = []
     for place, ones in enumerate(candidates(house, terms)):
-        able = [one for one in ones if not set(reasons_against(house, terms, place, one, start, taken))]
+        listed = _by_turn(house, terms.requirements[place], ones)
+        able = [one for one in listed if not set(reasons_against(house, terms, place, one, start, taken))]
         liked = [one for one in able if one in preferred]
         others = _ranked(house, terms, place, [one for one in able if one not in preferred], start, taken)
         best = next((one for one in [*liked, *others] if one not in found), None)
@@ -35,18 +36,23 @@ def turns_after(house: House, terms: Terms, by: Collection[UUID], preferred: Col
     return turns
 
 
+def _by_turn(house: House, need: Requirement, ones: list[UUID]) -> list[UUID]:
+    """Of a round-robin pool those first who come after the one that was taken last."""
+    if need.pool_id is None or house.pools[need.pool_id].strategy is not Strategy.ROUND_ROBIN:
+        return ones
+    listed, last = house.pools[need.pool_id].resource_ids, house.pools[need.pool_id].last
+    first = listed.index(last) + 1 if last in listed else 0
+    return [one for one in listed[first:] + listed[:first] if one in ones]
+
+
 def _ranked(house: House, terms: Terms, place: int, able: list[UUID], start: int, taken: Taken) -> list[UUID]:
     need: Requirement = terms.requirements[place]
     if need.pool_id is None:
         return able
     pool = house.pools[need.pool_id]
     match pool.strategy:
-        case Strategy.PRIORITY:
+        case Strategy.PRIORITY | Strategy.ROUND_ROBIN:
             return able
-        case Strategy.ROUND_ROBIN:
-            listed = pool.resource_ids
-            first = listed.index(pool.last) + 1 if pool.last in listed else 0
-            return [one for one in listed[first:] + listed[:first] if one in able]
         case Strategy.LEAST_LOADED:
             return sorted(able, key=lambda one: _load(house, terms, one, start, taken))
         case Strategy.BEST_FIT:

@@ -81,7 +81,7 @@ def moved(house: House, visit: Visit, wish: Wish, verdict: Verdict, answer: Mapp
     before, was_seated = visit.session, not visit.unseated
     visit.session = None
     if was_seated and before != (wish.service_id, wish.start):
-        _left(house, before)
+        left(house, before)
     visit.until = answer.get("held_until")
     _placed(house, visit, wish, verdict, answer)
 
@@ -124,10 +124,10 @@ def gone(house: House, visit: Visit, *, released: bool = False) -> None:
     """What it took is free again."""
     visit.status, visit.released = ("noshow", True) if released else ("cancelled", False)
     if not visit.unseated:
-        _left(house, visit.session)
+        left(house, visit.session)
 
 
-def _left(house: House, session: tuple[UUID, int] | None) -> None:
+def left(house: House, session: tuple[UUID, int] | None) -> None:
     """Without anybody whose seats count, the session is over."""
     if session and not house.seated(session):
         for other in house.seated(session, recorded=True):

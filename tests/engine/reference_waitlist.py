@@ -81,18 +81,19 @@ def passed_over(house: House, free: Freed, offered: Collection[Visit]) -> Iterat
             later = [visit for visit in offered if visit.id in behind]
             for visit in later:
                 visit.released = True
-            found = next(_suiting(house, entry, _with(free, later)), None)
+            found = next(_suiting(house, entry, _with(house, free, later)), None)
             for visit in later:
                 visit.released = False
             if found:
                 yield entry, found[0].start
 
 
-def _with(free: Freed, visits: Collection[Visit]) -> Freed:
-    """And what these visits take."""
+def _with(house: House, free: Freed, visits: Collection[Visit]) -> Freed:
+    """And what these visits take, which are left out of account: of a session that others are in, seats alone."""
+    opening = [visit for visit in visits if not (visit.session and house.seated(visit.session))]
     minutes = {
         (resource_id, minute)
-        for visit in visits
+        for visit in opening
         for resource_id, _ in visit.takes
         for minute in range(visit.begins, visit.ends)
     }

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from hypothesis import strategies as st
-from hypothesis.stateful import MultipleResults, multiple, precondition, rule
+from hypothesis.stateful import MultipleResults, invariant, multiple, precondition, rule
 
 from application import waiting
 from application.offering import OfferTime, offer_time
@@ -167,7 +167,10 @@ class Waiting(Bookings):
 
         self.both.carry_out(waiting.end_waiting, waiting.EndWaiting(), (), effect, actor=self._clock)
 
-    def ensure_same_waitlist(self) -> None:
+    @invariant()
+    def all_wait_as_they_should(self) -> None:
+        if not hasattr(self, "opened"):
+            return
         state = self.both.desk.streams[waitlist_id(self.both.desk.organization_id)].state
         entries = state.entries if isinstance(state, Waitlist) else ()
         assert [(one.id, one.offer.appointment_id if one.offer else None) for one in entries] == [
