@@ -40,6 +40,7 @@ from application.sign_in import Door
 from application.slots import Sources
 from application.writer import Writer
 from infra.composition import clock_of, epoch_of
+from infra.pools import pool_of
 from infra.read_models import NAMES
 from infra.settings import Settings, SettingsError, needed, variable
 from projections.availability_queries import AvailabilityQueries
@@ -50,9 +51,6 @@ JOURNAL_CONNECTIONS_MAX = 8
 READ_CONNECTIONS_MAX = 16
 PEOPLE_CONNECTIONS_MAX = 8
 CONNECTED_WITHIN_S = 10.0
-LIFETIME_S = 30 * 60.0
-GIVE_UP_AFTER_S = 4.0
-"""A pool that could not connect for so long starts afresh with the next request: its own back-off grows without end."""
 
 Pool = AsyncConnectionPool[Any]
 
@@ -138,18 +136,7 @@ class _Pools:
 
 async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
     async def opened(purpose: str, size: int, *, autocommit: bool) -> Pool:
-        pool: Pool = AsyncConnectionPool(
-            settings.database_url,
-            min_size=1,
-            max_size=size,
-            open=False,
-            name=purpose,
-            timeout=5.0,
-            max_lifetime=LIFETIME_S,
-            reconnect_timeout=GIVE_UP_AFTER_S,
-            check=AsyncConnectionPool.check_connection,
-            kwargs={"autocommit": autocommit, "application_name": f"daybook serve {purpose}", "connect_timeout": 5},
-        )
+        pool = pool_of(settings.database_url, process=f"serve {purpose}", max_size=size, autocommit=autocommit)
         await open_things.enter_async_context(pool)
         await pool.wait(CONNECTED_WITHIN_S)
         return pool

@@ -12,14 +12,14 @@ import msgspec
 import psycopg
 import structlog
 from prometheus_client import Counter, Gauge
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from adapters.postgres_journal import PostgresJournal
 from application.firing import TIMERS_TAKEN_MAX, fire
 from application.timekeeping import Timer
 from application.writer import Writer
 from infra.composition import NotMigrated, clock_of, follower
+from infra.pools import pool_of
 from infra.process import begun, cannot
 from infra.settings import Settings
 from infra.waitlist_keeper import keep_waitlists
@@ -59,7 +59,11 @@ async def _keep_time(settings: Settings, following: Follower) -> None:
         loop.add_signal_handler(number, stopping.set)
     thread = threading.Thread(target=following.run, name="follower")
     thread.start()
-    async with _pool(settings, max_size=4) as journal_pool, _pool(settings, max_size=6) as timers_pool:
+    url = settings.database_url
+    async with (
+        pool_of(url, process="timekeeper", max_size=4) as journal_pool,
+        pool_of(url, process="timekeeper", max_size=6) as timers_pool,
+    ):
         clock = clock_of(settings)
         writer = Writer(PostgresJournal(journal_pool), clock, encode=msgspec.json.encode)
         writing = asyncio.create_task(writer.run())
@@ -108,15 +112,3 @@ async def _until_next(due: DueTimers, *, replayed: bool) -> float:
     next_s = await due.next_due_in_s()
     LATE.set(max(0.0, -next_s) if next_s is not None else 0.0)
     return LOOK_EVERY_S if next_s is None else min(max(next_s, 0.01), LOOK_EVERY_S)
-
-
-def _pool(settings: Settings, *, max_size: int) -> AsyncConnectionPool[AsyncConnection[Any]]:
-    return AsyncConnectionPool(
-        settings.database_url,
-        min_size=1,
-        max_size=max_size,
-        kwargs={"application_name": "daybook timekeeper", "connect_timeout": 5, "autocommit": True},
-        check=AsyncConnectionPool.check_connection,
-        max_lifetime=1_800,
-        open=False,
-    )
