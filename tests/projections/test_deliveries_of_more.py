@@ -73,6 +73,7 @@ def test_a_reminder_is_listed_under_its_visit_and_sent_once(
     front: FrontDesk, outbox: Outbox, providers: dict[Channel, Sender]
 ) -> None:
     visit = booked(front, remind_before_min=(60,))
+    told_now(front, providers)
     reminded(front, visit)
     told_now(front, providers)
     told_now(front, providers)
