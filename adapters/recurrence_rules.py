@@ -35,9 +35,6 @@ EVERY_MONTH = tuple(range(1, 13))
 class RecurrenceRules:
     """The port ``application.recurrences.Recurrences``. Pure: no clock, no state."""
 
-    def normalised(self, rrule: str) -> str:
-        return read(rrule).text
-
     def expand(self, rrule: str, start_local: datetime, time_zone: str, exdates: Sequence[datetime] = ()) -> Expansion:
         rule = read(rrule)
         ensure_zone(time_zone)

@@ -19,36 +19,20 @@ from domain.refusals import (
     BookingLimitReached,
     ClosedForHoliday,
     CustomerElsewhere,
-    NothingOffersThis,
-    OffGrid,
     OutsideWorkingHours,
     Refusal,
     ResourceClosed,
     ResourceRetired,
     SessionFull,
     SlotTaken,
-    TooFarAhead,
-    TooSoon,
 )
 from domain.resource import Resource
+from domain.rules import OF_WHEN_AND_WHERE
 from domain.service import Period
 from domain.wall_clock import MINUTES_PER_DAY, instant
 from projections.availability import Availability
 
-ANOTHER_START_MAY_DO = (
-    SlotTaken,
-    OutsideWorkingHours,
-    ResourceClosed,
-    ClosedForHoliday,
-    ResourceRetired,
-    SessionFull,
-    CustomerElsewhere,
-    BookingLimitReached,
-    NothingOffersThis,
-    TooSoon,
-    TooFarAhead,
-    OffGrid,
-)
+ANOTHER_START_MAY_DO = OF_WHEN_AND_WHERE
 """The refusals to which the nearest free slots are the answer that one would want."""
 
 ALTERNATIVES = 3

@@ -16,22 +16,21 @@ EXDATES_MAX = 366
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """``rrule`` is the rule's normal form, to be stored. ``starts`` are naive, ascending, each once, at least one."""
+    """``rrule`` is the rule's normal form, to be stored: without prefix, in capitals, its parts and their members in
+    one order, defaults left out. ``starts`` are naive, ascending, each once, at least one.
+    """
 
     rrule: str
     starts: tuple[datetime, ...]
 
 
 class Recurrences(Protocol):
-    """Both raise ``InvalidValue`` (``rrule``, ``start_local``, ``time_zone`` or ``exdates``) within 100 ms."""
-
-    def normalised(self, rrule: str) -> str:
-        """The rule without prefix, in capitals, its parts and their members in one order, defaults left out."""
-
     def expand(self, rrule: str, start_local: datetime, time_zone: str, exdates: Sequence[datetime] = ()) -> Expansion:
         """Every start that the rule gives from ``start_local`` on, less ``exdates``: wall-clock times of ``time_zone``.
 
         ``start_local`` (DTSTART) is one of them only if it fits the rule. COUNT counts before ``exdates`` are taken
         out. A date that the zone skipped has no occurrence, and COUNT does not count it. A start may fall in a spring
         gap: ``domain.series.start_of`` says when it happens, and then two of one morning may happen at once.
+
+        Raises ``InvalidValue`` (``rrule``, ``start_local``, ``time_zone`` or ``exdates``) within 100 ms.
         """

@@ -53,6 +53,9 @@ _RULES: dict[type[Refusal], Rule] = {
     CustomerElsewhere: Rule.CUSTOMER_OVERLAP,
 }
 
+OF_WHEN_AND_WHERE = tuple(_RULES)
+"""The refusals that speak for a rule: another start may do."""
+
 OVERRIDABLE = frozenset(
     {
         Rule.MIN_NOTICE,

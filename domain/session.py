@@ -14,8 +14,6 @@ from domain.fact import Fact, fact
 from domain.interval import Interval
 from domain.refusals import SessionFull
 
-SEATS_MAX = 10_000
-
 
 @fact("session.opened.v1")
 class SessionOpened(Fact):
