@@ -43,7 +43,7 @@ async def _serve(settings: Settings) -> None:
         async with composed(settings) as served, asyncio.TaskGroup() as group:
             # A task that fails takes the server with it: half a process would answer, and wrongly.
             beside = [group.create_task(work()) for work in served.beside]
-            await uvicorn.Server(_config(served.app)).serve(sockets=[listening])
+            await uvicorn.Server(uvicorn_config(served.app)).serve(sockets=[listening])
             for task in beside:
                 task.cancel()
 
@@ -57,7 +57,8 @@ def _listening(settings: Settings) -> socket.socket:
         raise SettingsError(f"{variable('api_port')}: {os.strerror(taken.errno or 0)}: {host} {port}") from None
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
+def uvicorn_config(app: FastAPI) -> uvicorn.Config:
+    """How ``app`` is served. What is compared with Daybook runs by it too."""
     return uvicorn.Config(
         app,
         loop="uvloop",
