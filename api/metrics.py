@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -14,13 +14,33 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from application.lru import CacheTally
+
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 NO_ROUTE = "none"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 router = APIRouter()
 
+COUNTED_OF_CACHES = {
+    "hits": "What was asked for and there",
+    "misses": "What was asked for and not there",
+    "evictions": "What was let go for want of room",
+}
+
 Reading = Callable[[], Iterable[Metric]]
+
+
+class Cache(Protocol):
+    """What ``application.lru.Lru`` tells of itself."""
+
+    @property
+    def tally(self) -> CacheTally: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+    def __len__(self) -> int: ...
 
 
 class Metrics(Collector):
@@ -41,6 +61,8 @@ class Metrics(Collector):
         self._readings: list[Reading] = [
             lambda: [GaugeMetricFamily("daybook_http_requests_in_flight", "Requests being answered", self.in_flight)]
         ]
+        self._caches: dict[str, Cache] = {}
+        self.watch(self._read_caches)
         self.registry.register(self)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -65,9 +87,27 @@ class Metrics(Collector):
 
         self.watch(reading)
 
+    def watch_cache(self, name: str, cache: Cache) -> None:
+        """Show what is asked of ``cache`` and what it keeps, as ``daybook_cache_…{cache="name"}``."""
+        self._caches[name] = cache
+
     def collect(self) -> Iterator[Metric]:
         for reading in self._readings:
             yield from reading()
+
+    def _read_caches(self) -> Iterator[Metric]:
+        """One family for all caches: a name is told only once."""
+        for counted, meaning in COUNTED_OF_CACHES.items():
+            counter = CounterMetricFamily(f"daybook_cache_{counted}", meaning, labels=["cache"])
+            for name, cache in self._caches.items():
+                counter.add_metric([name], getattr(cache.tally, counted))
+            yield counter
+        kept = GaugeMetricFamily("daybook_cache_entries", "What is kept now", labels=["cache"])
+        size = GaugeMetricFamily("daybook_cache_bytes", "An estimate of what that takes", labels=["cache"])
+        for name, cache in self._caches.items():
+            kept.add_metric([name], len(cache))
+            size.add_metric([name], cache.bytes)
+        yield from (kept, size)
 
     def describe(self) -> Iterable[Metric]:
         return ()  # or the registry would collect at registration, before anything is there to be read

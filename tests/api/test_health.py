@@ -22,6 +22,7 @@ from api import health, metrics
 from api.health import Health, Part, projections_part
 from api.metrics import MeasuredRequests, Metrics
 from api.position import Fence
+from application.lru import ENTRY_BYTES, Lru
 from application.writer import Tally
 from tests.api.socket_node import CLINIC, NINE, PARTITIONS, NoHints, Projector, served
 
@@ -229,6 +230,29 @@ def test_what_is_counted_elsewhere_is_read_when_prometheus_asks() -> None:
     assert "daybook_writer_commands_total 12.0" in told
     assert "daybook_writer_batches_total 3.0" in told
     assert "daybook_fence_waited_seconds_total 0.25" in told
+
+
+def test_every_cache_tells_how_often_it_helped_and_what_it_takes() -> None:
+    gauges = Metrics()
+    streams, tokens = (Lru[str, bytes](ENTRY_BYTES + 10, weigh=len) for _ in range(2))
+    gauges.watch_cache("streams", streams)
+    gauges.watch_cache("tokens", tokens)
+
+    async def scenario() -> str:
+        async with answering([], gauges) as http:
+            for key in ("a", "b"):
+                streams.put(key, bytes(10))
+                streams.trim()
+                streams.get(key)
+            streams.get("a")
+            return (await http.get("/metrics")).text
+
+    told = asyncio.run(scenario())
+    kept = {"hits_total": 2, "misses_total": 1, "evictions_total": 1, "entries": 1, "bytes": ENTRY_BYTES + 10}
+    for name, value in kept.items():
+        assert f'daybook_cache_{name}{{cache="streams"}} {float(value)}' in told
+        assert f'daybook_cache_{name}{{cache="tokens"}} 0.0' in told
+    assert told.count("# TYPE daybook_cache_hits_total") == 1  # a family told twice is refused
 
 
 def test_the_middleware_costs_microseconds() -> None:
