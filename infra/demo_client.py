@@ -24,7 +24,7 @@ class Client:
     """JSON over HTTP. A query carries the position of the last command, so it sees what was just done."""
 
     def __init__(self, url: str, token: str | None = None, position: str = "0") -> None:
-        self._url, self._token, self._position = url, token, position
+        self._url, self.token, self._position = url, token, position
 
     def signed_in(self, email: str, password: str) -> "Client":
         form = urllib.parse.urlencode({"grant_type": "password", "username": email, "password": password})
@@ -48,8 +48,8 @@ class Client:
 
     def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> dict[str, Any]:
         request = urllib.request.Request(self._url + path, data=body, headers=dict(headers), method=method)  # noqa: S310
-        if self._token:
-            request.add_header("Authorization", f"Bearer {self._token}")
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  the operator's own URL
                 self._position = answer.headers.get("Journal-Position", self._position)

