@@ -49,7 +49,7 @@ class Reschedule:
 def book(view: View, command: Book, actor: Actor, now: datetime) -> Decision:
     ensure_may(actor, "appointment.book", subject_id=command.customer_id)
     ensure_may_override(actor, command.override)
-    view.prepare([command.service_id, command.customer_id, command.appointment_id, actor.organization_id])
+    view.prepare([command.service_id, command.customer_id, actor.organization_id])
     service = view.require(Service, command.service_id, actor)
     view.require(Customer, command.customer_id, actor)
     view.ensure_new(Appointment, command.appointment_id)

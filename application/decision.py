@@ -197,8 +197,14 @@ class View:
         return state
 
     def ensure_new(self, kind: type[State], stream_id: UUID) -> None:
-        """Raises ``AlreadyExists``: the id was used by an earlier command."""
-        self.get(kind, stream_id)
+        """Raises ``AlreadyExists``: the id was used by an earlier command.
+
+        The ids of new objects are made of their command's. So a stream that is not in memory is presumed not to exist,
+        and no round trip is spent on it: the append looks, as at every version that was read.
+        """
+        if self._stream(stream_id) is None:
+            self._drafted[stream_id] = Stream()
+        self.read.add(stream_id)
         if self.version(stream_id):
             raise AlreadyExists(kind.__name__.lower(), stream_id)
 

@@ -84,12 +84,7 @@ def begin_series(view: View, command: BeginSeries, actor: Actor, now: datetime) 
     occurrences = [
         Occurrence(start, uuid5(command.series_id, start.isoformat()), start) for start in sorted(set(command.starts))
     ]
-    view.prepare(
-        [
-            *(command.service_id, command.customer_id, command.series_id, actor.organization_id),
-            *(one.appointment_id for one in occurrences),
-        ]
-    )
+    view.prepare([command.service_id, command.customer_id, actor.organization_id])
     service = view.require(Service, command.service_id, actor)
     view.require(Customer, command.customer_id, actor)
     view.ensure_new(Series, command.series_id)

@@ -41,8 +41,8 @@ class StreamCache:
 
     def absorb(self, stream_id: UUID, version: int, after: Stream) -> None:
         """Keep a stream as it is since facts were appended to its ``version``."""
-        before = self._streams.get(stream_id)
-        if before is None or before.version != version:
+        before = self._streams.get(stream_id) or Stream()
+        if before.version != version:
             self._streams.pop(stream_id, None)  # to be loaded again rather than guessed
             return
         self.put(stream_id, after)
@@ -73,9 +73,9 @@ class Overlay:
         return self._drafted.get(stream_id) or self._cache.get(stream_id)
 
     def base_version(self, stream_id: UUID) -> int:
+        """0 for a stream that is not in memory: it was presumed to be new."""
         stream = self._cache.get(stream_id)
-        assert stream
-        return stream.version
+        return stream.version if stream else 0
 
     def draft(self, stream_id: UUID, after: Stream) -> None:
         self._drafted[stream_id] = after
