@@ -3,7 +3,6 @@
 Tens of thousands of facts a second, so that a history of years is there in the time that it takes to read of it.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +37,9 @@ _ENCODER = msgspec.json.Encoder()
 _FACTS = """
 COPY stored_events (originator_id, originator_version, topic, state, notification_id) FROM STDIN (FORMAT binary)
 """
+_VERSIONS = """
+SELECT originator_id, max(originator_version) FROM stored_events WHERE originator_id = ANY (%s) GROUP BY originator_id
+"""
 _RECEIPTS = "COPY receipts (command_id, fingerprint, answer, position) FROM STDIN (FORMAT binary)"
 
 
@@ -52,7 +54,7 @@ class Booking:
     customer_id: UUID
     visit: Interval
 
-    def booked(self) -> AppointmentBooked:
+    def _booked(self) -> AppointmentBooked:
         return AppointmentBooked(
             appointment_id=self.appointment_id,
             organization_id=self.organization_id,
@@ -62,6 +64,9 @@ class Booking:
             claim=self.visit,
             allotments=(Allotment(self.room_id, 1),),
         )
+
+    def answer(self) -> dict[str, object]:
+        return appointment_answer(evolve(None, self._booked()), 1)
 
     def facts(self) -> tuple[tuple[UUID, Fact], ...]:
         """What ``application.booking.book`` decides, by stream."""
@@ -77,17 +82,19 @@ class Booking:
             service_id=self.service_id,
             visit=self.visit,
         )
-        return (
-            (self.appointment_id, self.booked()),
-            (page_id(self.room_id, day), claimed),
-            (booking_page_id(self.customer_id, month), entered),
-        )
+        diary_page, booking_page = self.pages()
+        return (self.appointment_id, self._booked()), (diary_page, claimed), (booking_page, entered)
+
+    def pages(self) -> tuple[UUID, UUID]:
+        """The diary page, the booking page."""
+        day = self.visit.start.date()
+        return page_id(self.room_id, day), booking_page_id(self.customer_id, day.replace(day=1))
 
 
 def past_bookings(house: House, how_many: int, *, rooms: Sequence[int] | None = None) -> Iterator[Booking]:
     """Every slot of these rooms, of all unless named by their places, in the time before the house's first start."""
     chosen = range(len(house.rooms)) if rooms is None else rooms
-    random = Random(how_many)  # noqa: S311  the same ids each time, and as scattered as real ones
+    random = Random(how_many)  # the same ids each time, and as scattered as real ones
     slots = -(-how_many // len(chosen))
     for number in range(how_many):
         slot, place = divmod(number, len(chosen))
@@ -103,9 +110,9 @@ def past_bookings(house: House, how_many: int, *, rooms: Sequence[int] | None = 
 
 
 def seed(database_url: str, bookings: Iterable[Booking], *, say: Callable[[str], None] = lambda _: None) -> int:
-    """Write them in order; how many facts. Their diary and booking pages must not exist yet.
+    """Write them in order; how many facts. Raises ``psycopg.errors.UniqueViolation`` for one that was written before.
 
-    Raises ``psycopg.errors.UniqueViolation``.
+    Whether a slot is free is not looked at.
     """
     coming = iter(bookings)
     with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
@@ -114,6 +121,7 @@ def seed(database_url: str, bookings: Iterable[Booking], *, say: Callable[[str],
         assert found
         rows = _Rows(head=found[0])
         while some := list(islice(coming, BOOKINGS_PER_COPY)):
+            rows.learn_versions(cursor, some)
             facts, receipts = rows.of(some)
             _copy(cursor, _FACTS, ("uuid", "int8", "text", "bytea", "int8"), facts)
             _copy(cursor, _RECEIPTS, ("uuid", "bytea", "bytea", "int8"), receipts)
@@ -132,8 +140,14 @@ class _Rows:
 
     def __init__(self, head: int) -> None:
         self.head = head
-        self._versions: defaultdict[UUID, int] = defaultdict(int)
+        self._versions: dict[UUID, int] = {}
         self._mapper = FactMapper()
+
+    def learn_versions(self, cursor: Cursor[_Row], bookings: Sequence[Booking]) -> None:
+        """Of the pages that are not known yet."""
+        pages = {stream_id for booking in bookings for stream_id in booking.pages()} - self._versions.keys()
+        self._versions |= dict.fromkeys(pages, 0)
+        self._versions |= dict(cursor.execute(_VERSIONS, [list(pages)]).fetchall())
 
     def of(self, bookings: Sequence[Booking]) -> tuple[list[_Row], list[_Row]]:
         """Those of the facts, those of the receipts."""
@@ -149,11 +163,10 @@ class _Rows:
             )
             for stream_id, fact in booking.facts():
                 self.head += 1
-                self._versions[stream_id] += 1
-                state = self._mapper.state(fact, provenance)
-                facts.append((stream_id, self._versions[stream_id], fact.TOPIC, state, self.head))
-            answer = _ENCODER.encode(appointment_answer(evolve(None, booking.booked()), 1))
-            receipts.append((command_id, sha256(command_id.bytes).digest(), answer, self.head))
+                version = self._versions[stream_id] = self._versions.get(stream_id, 0) + 1
+                facts.append((stream_id, version, fact.TOPIC, self._mapper.state(fact, provenance), self.head))
+            fingerprint, answer = sha256(command_id.bytes).digest(), _ENCODER.encode(booking.answer())
+            receipts.append((command_id, fingerprint, answer, self.head))
         return facts, receipts
 
 
