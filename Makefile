@@ -8,6 +8,8 @@ PORT ?= 8000
 DATA_DIR ?=
 # What `make real` replays.
 DATA ?= ../shared/data/vitoria-appointments.csv.gz
+# Of `make bench`, only these rows.
+ROWS ?=
 # Two workers: each has its own PostgreSQL, Valkey and broker.
 WORKERS ?= 2
 
@@ -19,6 +21,7 @@ help:
 	@echo "make test        the whole test suite, on the same real servers"
 	@echo "make check       pre-commit: ruff, mypy, import-linter"
 	@echo "make real        replay 39,596 real appointments through the HTTP API"
+	@echo "make bench       what it costs, beside no-ops, CRUD and others; ROWS=<key,key> for some of the rows"
 	@echo "make test-kafka  broker contracts and one journey on Apache Kafka itself (needs Java and Maven)"
 
 # Installed again only when pyproject.toml is newer than the last installation.
@@ -48,7 +51,10 @@ real: $(STAMP)
 test-kafka: $(STAMP)
 	@exec env DAYBOOK_TEST_BROKER=apache $(BIN)/python -m pytest -m kafka
 
-bench torture:
+bench: $(STAMP)
+	@exec $(BIN)/python -m tests.bench $(if $(ROWS),--rows '$(ROWS)')
+
+torture:
 	@echo "make $@: not built yet; nothing was run" >&2
 	@exit 1
 
