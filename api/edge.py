@@ -1,14 +1,16 @@
-"""The outermost layer: no body above the limit, safe headers on every answer, and no error that says too much."""
+"""The outermost layer: no body above the limit, safe headers on every answer, no error that says too much; and how
+long it all took.
+"""
 
-from collections.abc import MutableMapping
-from typing import Any
+import time
+from collections.abc import Iterable
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.metrics import Metrics, route_template
 from api.problems import Rejected, rejection_response
 from api.tracing import trace_id_of
 
@@ -21,6 +23,8 @@ SAFE_HEADERS = (
     (b"x-frame-options", b"DENY"),
 )
 
+Header = tuple[bytes, bytes]
+
 _log = structlog.get_logger(__name__)
 
 
@@ -32,41 +36,48 @@ class BodyTooLarge(HTTPException):
 
 
 class Edge:
-    """Pure ASGI middleware."""
+    """Pure ASGI middleware, and the only one: every layer more is a wrapper around each message."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
+        status = None
 
         async def safely(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
-                _add_safe_headers(message)
+                status = message["status"]
+                message["headers"] = _safe(message["headers"])
             await send(message)
 
+        began = time.perf_counter()
+        self._metrics.in_flight += 1
         try:
             await self._app(scope, _capped(scope, receive), safely)
         except Exception:
             _log.exception("request.failed", path=scope["path"], trace_id=trace_id_of(Request(scope)))
-            if started:
+            if status is not None:
                 raise
             rejected = Rejected("internal-error", "It was logged under this trace_id.")
             await rejection_response(Request(scope), rejected)(scope, receive, safely)
+        finally:
+            self._metrics.in_flight -= 1
+            seconds = time.perf_counter() - began
+            self._metrics.answered(scope["method"], route_template(scope), status or 500, seconds)
 
 
 def _capped(scope: Scope, receive: Receive) -> Receive:
-    declared = Headers(scope=scope).get("content-length", "0")
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     left = BODY_BYTES_MAX
 
     async def capped() -> Message:
         nonlocal left
-        if declared.isdecimal() and int(declared) > BODY_BYTES_MAX:
+        if declared.isdigit() and int(declared) > BODY_BYTES_MAX:
             raise BodyTooLarge  # before a byte of it is read
         message = await receive()
         if message["type"] == "http.request":
@@ -78,8 +89,8 @@ def _capped(scope: Scope, receive: Receive) -> Receive:
     return capped
 
 
-def _add_safe_headers(message: MutableMapping[str, Any]) -> None:
-    headers = list(message["headers"])
-    present = {name.lower() for name, _ in headers}
-    headers.extend(header for header in SAFE_HEADERS if header[0] not in present)
-    message["headers"] = headers
+def _safe(headers: Iterable[Header]) -> list[Header]:
+    """The headers, and those of ours that are not among them. ASGI writes names in lower case."""
+    given = list(headers)
+    names = {name for name, _ in given}
+    return [*given, *[header for header in SAFE_HEADERS if header[0] not in names]]

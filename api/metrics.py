@@ -1,9 +1,8 @@
 """Prometheus metrics. The hot path pays for one observation; all else is read where it is counted, when asked."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -12,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from application.lru import CacheTally
 
@@ -118,39 +117,9 @@ def _unit(field_name: str) -> str:
     return f"{field_name.removesuffix('_s')}_seconds" if field_name.endswith("_s") else field_name
 
 
-class MeasuredRequests:
-    """Pure ASGI middleware: how long each request took, by route template."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 500
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        began = time.perf_counter()
-        self._metrics.in_flight += 1
-        try:
-            await self._app(scope, receive, noted)
-        finally:
-            self._metrics.in_flight -= 1
-            self._metrics.answered(scope["method"], route_template(scope), status, time.perf_counter() - began)
-
-
 def route_template(scope: Scope) -> str:
     """The path as it was declared, with its placeholders; never the path that came, of which there is no end."""
-    # The route of an included router knows its own path only; FastAPI keeps the whole one here.
-    context = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
-    return cast(str, getattr(context, "path_format", None) or getattr(context, "path", None) or NO_ROUTE)
+    return getattr(scope.get("route"), "path_format", NO_ROUTE)
 
 
 @router.get("/metrics", operation_id="metrics", tags=["operation"], response_class=Response)

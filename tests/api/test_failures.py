@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.vault import PostgresVault, Seal
 from api.edge import Edge
+from api.metrics import Metrics
 from application.vault import Person
 from application.writer import Busy, Writer
 from tests.api.house import House, key, made, problem
@@ -26,7 +27,8 @@ async def broken(scope: Scope, receive: Receive, send: Send) -> None:
 
 def test_an_error_of_ours_says_nothing_but_where_it_was_logged() -> None:
     async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(broken)), base_url="http://x") as client:
+        edge = Edge(broken, Metrics())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://x") as client:
             return await client.get("/v1/services")
 
     answer = asyncio.run(ask())

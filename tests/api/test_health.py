@@ -19,8 +19,9 @@ from psycopg_pool import AsyncConnectionPool
 from adapters.probes import ask_kafka, ask_postgres, ask_redis
 from adapters.projection_lag import Lag, ProjectionLag
 from api import health, metrics
+from api.edge import Edge
 from api.health import Health, Part, projections_part
-from api.metrics import MeasuredRequests, Metrics
+from api.metrics import Metrics
 from api.position import Fence
 from application.lru import ENTRY_BYTES, Lru
 from application.writer import Tally
@@ -32,11 +33,7 @@ TOPIC = "resource:00000000-0000-0000-0000-000000000001:calendar"
 
 @asynccontextmanager
 async def answering(parts: Sequence[Part], gauges: Metrics | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.state.health, app.state.metrics = Health(parts), gauges or Metrics()
-    app.include_router(health.router)
-    app.include_router(metrics.router)
-    things, v1 = APIRouter(prefix="/things"), APIRouter(prefix="/v1")
+    things = APIRouter(prefix="/v1/things")
 
     @things.get("/{thing_id}")
     async def thing(thing_id: str) -> str:
@@ -44,9 +41,9 @@ async def answering(parts: Sequence[Part], gauges: Metrics | None = None) -> Asy
             raise HTTPException(404)
         return thing_id
 
-    v1.include_router(things)
-    app.include_router(v1)
-    app.add_middleware(MeasuredRequests, metrics=app.state.metrics)
+    app = FastAPI(routes=[*health.router.routes, *metrics.router.routes, *things.routes])
+    app.state.health, app.state.metrics = Health(parts), gauges or Metrics()
+    app.add_middleware(Edge, metrics=app.state.metrics)
     async with served(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         yield client
 
