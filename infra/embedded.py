@@ -205,6 +205,9 @@ class EmbeddedStack(EmbeddedServers):
         ready = next(ready for candidate, ready in self.programs if candidate.name == name)
         self._start(program, ready)
 
+    def process_id(self, name: str) -> int:
+        return next(process.pid for program, process in self._running if program.name == name)
+
     def _start(self, program: Program, ready: Callable[[], bool]) -> None:
         log_path = self.data_dir / f"{program.name}.log"
         with log_path.open("ab") as log:

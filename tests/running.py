@@ -39,6 +39,9 @@ class RunningStack:
         self._running[program.name] = (program, process)
         return process.pid
 
+    def runs(self, name: str) -> bool:
+        return name in self._running
+
     def process_id(self, name: str) -> int:
         return self._running[name][1].pid
 

@@ -21,9 +21,9 @@ from tests.bench import report
 from tests.bench.bench import Bench
 from tests.bench.figures import BY_KEY, TARGETS, Figure
 from tests.bench.load import CLIENT
-from tests.bench.rows import booking, contention
+from tests.bench.rows import booking, contention, costs
 
-GROUPS: Sequence[ModuleType] = (booking, contention)
+GROUPS: Sequence[ModuleType] = (booking, contention, costs)
 """In the order in which they are run: what is measured together is in one."""
 ROUNDS, SECONDS = 5, 4.0
 

@@ -45,23 +45,22 @@ def markdown(figures: Sequence[Figure]) -> str:
 
 
 def chart(figures: Sequence[Figure], path: Path) -> None:
-    """How far each figure is on the right side of its bound, as an SVG: 1 is the bound, to the right is better."""
-    picture = Picture(figsize=(9, 0.5 * len(figures) + 1.2), layout="constrained")
+    """How far each figure is on the right side of its bound, as an SVG."""
+    bounded = [figure for figure in figures if BY_KEY[figure.key].has_bound]
+    picture = Picture(figsize=(9, 0.5 * len(bounded) + 1.2), layout="constrained")
     axes = picture.subplots()
-    for place, figure in enumerate(figures):
-        low, middle, high = (
-            _times_better(figure.key, value) for value in (*figure.spread[:1], figure.value, figure.spread[1])
-        )
-        axes.barh(place, middle, color=MET if middle >= 1 else MISSED)
-        axes.plot([low, high], [place, place], color=SPREAD, linewidth=2)
+    for place, figure in enumerate(bounded):
         target = BY_KEY[figure.key]
-        label = f" {_shown(figure.value)}{f' {target.unit}' if target.unit else ''}  ({target.wanted})"
-        axes.text(max(low, middle, high), place, label, va="center", fontsize=8)
+        middle, *ends = (target.times_better(value) for value in (figure.value, *figure.spread))
+        axes.barh(place, middle, color=MET if target.met_by(figure.value) else MISSED)
+        axes.plot(ends, [place, place], color=SPREAD, linewidth=2)
+        label = f" {_shown(figure.value)} {target.unit}".rstrip() + f"  ({target.wanted})"
+        axes.text(max(middle, *ends), place, label, va="center", fontsize=8)
     axes.axvline(1, color=SPREAD, linewidth=1)
-    axes.set_yticks(range(len(figures)), [figure.key for figure in figures])
+    axes.set_yticks(range(len(bounded)), [figure.key for figure in bounded])
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.set_xlabel("times better than it must be (the line is the bound; the stroke is the spread over the rounds)")
+    axes.set_xlabel("times better than it must be: the line is the bound, the stroke the spread over the rounds")
     axes.margins(x=0.35)
     axes.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,14 +70,6 @@ def chart(figures: Sequence[Figure], path: Path) -> None:
 def last_line(figures: Sequence[Figure]) -> str:
     """``bench: {json}``."""
     return "bench: " + json.dumps({figure.key: float(f"{figure.value:.4g}") for figure in figures})
-
-
-def _times_better(key: str, value: float) -> float:
-    target = BY_KEY[key]
-    if target.at_least is not None:
-        return value / target.at_least
-    assert target.at_most is not None
-    return target.at_most / value
 
 
 def _shown(value: float | str) -> str:
