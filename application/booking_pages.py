@@ -121,7 +121,7 @@ def ensure_nowhere_else(view: View, visit: Appointment, actor: Actor, now: datet
     for page, own in _entries_of(view, visit, actor):
         others = page.visits if page.holder_id == visit.customer_id and not own.may_overlap else ()
         for other in others:
-            overlaps = other.appointment_id != own.appointment_id and other.interval.overlaps(own.interval)
+            overlaps = other.interval.overlaps(own.interval) and other.appointment_id != own.appointment_id
             if overlaps and other.counts_at(now) and not other.may_overlap:
                 its = view.require(Appointment, other.appointment_id, actor)
                 if Rule.CUSTOMER_OVERLAP not in its.overridden:
@@ -171,7 +171,7 @@ def pages_left(view: View, visit: Appointment, actor: Actor) -> list[UUID]:
 def _reasons_against(view: View, wish: Entering, entry: Visit, zone: ZoneInfo, now: datetime) -> Iterator[Refusal]:
     for page in _pages(view, wish.customer_id, months_of(entry.interval, zone)):
         for other in page.visits:
-            overlaps = other.appointment_id != entry.appointment_id and other.interval.overlaps(entry.interval)
+            overlaps = other.interval.overlaps(entry.interval) and other.appointment_id != entry.appointment_id
             if overlaps and other.counts_at(now) and not _may_overlap(wish.service, other):
                 yield CustomerElsewhere(wish.customer_id, other.appointment_id, other.interval)
     for limit in wish.service.terms.booking_limits:
@@ -204,7 +204,7 @@ def _entries_of(view: View, visit: Appointment, actor: Actor) -> list[tuple[Book
     """Whatever the terms say today: a visit leaves the pages that it was once entered on."""
     touched = months_of(visit.visit, _zone(view, actor))
     pages = [*_pages(view, visit.customer_id, touched), *_pages(view, visit.service_id, touched)]
-    return [(page, one) for page in pages for one in page.visits if one.appointment_id == visit.id]
+    return [(page, one) for page in pages if (one := page.visit_by_appointment.get(visit.id))]
 
 
 def _pages(view: View, holder_id: UUID, touched: Sequence[date]) -> list[BookingPage]:

@@ -127,14 +127,14 @@ class View:
     streams: Streams
     read: set[UUID] = field(default_factory=set)
     facts: list[tuple[UUID, Fact]] = field(default_factory=list)
-    _drafted: dict[UUID, Stream] = field(default_factory=dict)
+    _known: dict[UUID, Stream] = field(default_factory=dict)
+    """What was looked at, with what was recorded on it."""
 
     def record(self, stream_id: UUID, fact: Fact) -> None:
         """Make a fact part of the decision, on a stream that was read before."""
         assert stream_id in self.read
-        before = self._stream(stream_id)
-        assert before
-        self._drafted[stream_id] = Stream(before.version + 1, evolved(before.state, fact))
+        before = self._known[stream_id]
+        self._known[stream_id] = Stream(before.version + 1, evolved(before.state, fact))
         self.facts.append((stream_id, fact))
 
     def before(self, kind: type[S], stream_id: UUID) -> S | None:
@@ -146,48 +146,45 @@ class View:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """What the block records is forgotten if it raises a ``Refusal``, which goes on to the caller."""
-        count, drafted = len(self.facts), dict(self._drafted)
+        count, known = len(self.facts), dict(self._known)
         try:
             yield
         except Refusal:
             del self.facts[count:]
-            self._drafted = drafted
+            self._known = known
             raise
 
     def decision(self, answer: object) -> "Decision":
         """All that was recorded, with the answer."""
-        return Decision(tuple(self.facts), answer, self._drafted)
+        return Decision(tuple(self.facts), answer, self._known)
 
     def _stream(self, stream_id: UUID) -> Stream | None:
-        return self._drafted.get(stream_id) or self.streams.get(stream_id)
+        stream = self._known.get(stream_id)
+        if stream is None:
+            stream = self.streams.get(stream_id)
+            if stream is not None:
+                self._known[stream_id] = stream
+        return stream
 
     def get(self, kind: type[S], stream_id: UUID) -> S | None:
         """The stream's state, None if it does not exist. Raises ``NotLoaded``."""
-        return self.get_all(kind, (stream_id,))[0]
+        stream = self._stream(stream_id)
+        if stream is None:
+            raise NotLoaded([stream_id])
+        self.read.add(stream_id)
+        # A stream of another kind under this id is, for the asker, no such object.
+        return stream.state if isinstance(stream.state, kind) else None
 
     def get_all(self, kind: type[S], stream_ids: Sequence[UUID]) -> list[S | None]:
         """Several at once, so that what is missing is loaded in one round trip."""
-        found = self._found(stream_ids)
-        self.read.update(stream_ids)
-        # A stream of another kind under this id is, for the asker, no such object.
-        return [stream.state if isinstance(stream.state, kind) else None for stream in found]
+        self.prepare(stream_ids)
+        return [self.get(kind, stream_id) for stream_id in stream_ids]
 
     def prepare(self, stream_ids: Sequence[UUID]) -> None:
         """Have streams in memory that may be read in a moment, without reading them. Raises ``NotLoaded``."""
-        self._found(stream_ids)
-
-    def _found(self, stream_ids: Sequence[UUID]) -> list[Stream]:
-        found: list[Stream] = []
-        missing: list[UUID] = []
-        for stream_id in stream_ids:
-            stream = self._stream(stream_id)
-            if stream is None:
-                missing.append(stream_id)
-            else:
-                found.append(stream)
+        missing = [stream_id for stream_id in stream_ids if self._stream(stream_id) is None]
         if missing:
             raise NotLoaded(missing)
-        return found
 
     def require(self, kind: type[O], stream_id: UUID, actor: Actor) -> O:
         """The object, if it exists in the actor's organization. Raises ``NotFound``, ``NotLoaded``."""
@@ -203,7 +200,7 @@ class View:
         and no round trip is spent on it: the append looks, as at every version that was read.
         """
         if self._stream(stream_id) is None:
-            self._drafted[stream_id] = Stream()
+            self._known[stream_id] = Stream()
         self.read.add(stream_id)
         if self.version(stream_id):
             raise AlreadyExists(kind.__name__.lower(), stream_id)

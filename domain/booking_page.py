@@ -4,8 +4,8 @@ A booking page lists the visits of one holder in one month of the organization's
 service while its terms limit how often it is given. It is to them what a diary page is to a resource.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, ValuesView
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import assert_never
@@ -64,7 +64,11 @@ class Visit:
 class BookingPage:
     holder_id: UUID
     month: date
-    visits: tuple[Visit, ...] = ()
+    visit_by_appointment: Mapping[UUID, Visit] = field(default_factory=dict)
+
+    @property
+    def visits(self) -> ValuesView[Visit]:
+        return self.visit_by_appointment.values()
 
 
 @lru_cache(PAGE_IDS_KEPT)
@@ -132,11 +136,10 @@ def reached(
 
 
 def evolve(state: BookingPage | None, happened: BookingPageFact) -> BookingPage:
-    before = state.visits if state else ()
-    others = tuple(visit for visit in before if visit.appointment_id != happened.appointment_id)
+    visits = dict(state.visit_by_appointment) if state else {}
     match happened:
         case VisitEntered():
-            new = Visit(
+            visits[happened.appointment_id] = Visit(
                 happened.appointment_id,
                 happened.service_id,
                 happened.visit,
@@ -144,8 +147,8 @@ def evolve(state: BookingPage | None, happened: BookingPageFact) -> BookingPage:
                 happened.is_hold,
                 happened.may_overlap,
             )
-            return BookingPage(holder_id=happened.holder_id, month=happened.month, visits=(*others, new))
         case VisitLeft():
-            return BookingPage(holder_id=happened.holder_id, month=happened.month, visits=others)
+            visits.pop(happened.appointment_id, None)
         case _:
             assert_never(happened)
+    return BookingPage(holder_id=happened.holder_id, month=happened.month, visit_by_appointment=visits)

@@ -1,6 +1,7 @@
 """The diary page of one resource on one local date: the consistency boundary of conflicts."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, ValuesView
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from typing import assert_never
@@ -57,14 +58,18 @@ class Claim:
 class ResourceDay:
     resource_id: UUID
     day: date
-    claims: tuple[Claim, ...] = ()
+    claim_by_appointment: Mapping[UUID, Claim] = field(default_factory=dict)
+
+    @property
+    def claims(self) -> ValuesView[Claim]:
+        return self.claim_by_appointment.values()
 
     def claims_against(self, wanted: Interval, *, now: datetime, besides: UUID | None = None) -> list[Claim]:
         """The claims that count at some minute of ``wanted``, ``besides`` one appointment's own."""
         return [
             claim
             for claim in self.claims
-            if claim.appointment_id != besides and claim.interval.overlaps(wanted) and claim.blocks_at(now)
+            if claim.interval.overlaps(wanted) and claim.blocks_at(now) and claim.appointment_id != besides
         ]
 
     def peak_quantity(self, wanted: Interval, *, now: datetime, besides: UUID | None = None) -> int:
@@ -80,7 +85,7 @@ class ResourceDay:
         return peak
 
     def claim_of(self, appointment_id: UUID) -> Claim | None:
-        return next((claim for claim in self.claims if claim.appointment_id == appointment_id), None)
+        return self.claim_by_appointment.get(appointment_id)
 
 
 @lru_cache(PAGE_IDS_KEPT)
@@ -132,13 +137,14 @@ def release(page: ResourceDay, appointment_id: UUID) -> ClaimReleased:
 
 
 def evolve(state: ResourceDay | None, happened: ResourceDayFact) -> ResourceDay:
-    before = state.claims if state else ()
-    others = tuple(c for c in before if c.appointment_id != happened.appointment_id)
+    claims = dict(state.claim_by_appointment) if state else {}
     match happened:
         case SlotClaimed():
-            new = Claim(happened.appointment_id, happened.claim, happened.quantity, happened.until)
-            return ResourceDay(resource_id=happened.resource_id, day=happened.day, claims=(*others, new))
+            claims[happened.appointment_id] = Claim(
+                happened.appointment_id, happened.claim, happened.quantity, happened.until
+            )
         case ClaimReleased():
-            return ResourceDay(resource_id=happened.resource_id, day=happened.day, claims=others)
+            claims.pop(happened.appointment_id, None)
         case _:
             assert_never(happened)
+    return ResourceDay(resource_id=happened.resource_id, day=happened.day, claim_by_appointment=claims)

@@ -120,4 +120,4 @@ def test_a_visit_across_the_end_of_a_month_is_seen_from_both() -> None:
     for month in (date(2026, 11, 1), date(2026, 12, 1)):
         page = desk.streams[booking_page_id(visit.customer_id, month)].state
         assert isinstance(page, BookingPage)
-        assert page.visits == ()
+        assert not page.visits
