@@ -39,18 +39,20 @@ class Lru(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """The value, counted, and now the most recently used one."""
+        found = self.find(key)
+        if found is None:
+            self.tally.misses += 1
+        else:
+            self.tally.hits += 1
+        return found
+
+    def find(self, key: K) -> V | None:
+        """As ``get``, but not counted: for one who looks several times for one purpose."""
         kept = self._kept.get(key)
         if kept is None:
-            self.tally.misses += 1
             return None
-        self.tally.hits += 1
         self._kept.move_to_end(key)
         return kept[0]
-
-    def peek(self, key: K) -> V | None:
-        """The value, for one who asks several times: neither counted nor used."""
-        kept = self._kept.get(key)
-        return None if kept is None else kept[0]
 
     def put(self, key: K, value: V) -> None:
         """Keep ``value``, as the most recently used one, in place of what was under its key."""

@@ -1,62 +1,84 @@
-"""Streams in memory, bounded, least recently used first out. Never trusted: every append checks the versions."""
+"""Streams in memory, bounded by bytes, least recently used first out. None is trusted: every append checks versions."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from uuid import UUID
 
 from application.decision import Stream, evolved
 from application.journal import Recorded
+from application.lru import CacheTally, Lru
+from application.stream_size import bytes_of
 from domain.fact import Fact
 
-STREAMS_MAX = 50_000
+STREAMS_BYTES_MAX = 96 * 2**20
 
 
 class StreamCache:
-    """Folded streams by id."""
+    """Folded streams by id.
 
-    def __init__(self, *, streams_max: int = STREAMS_MAX) -> None:
-        self._streams: OrderedDict[UUID, Stream] = OrderedDict()
-        self._streams_max = streams_max
+    A hit is a stream that a decision depends on and that was in memory, a miss is one that had to be loaded. However
+    often a decision looks at a stream, it counts once; one that is presumed to be new is neither.
+    """
+
+    def __init__(self, *, bytes_max: int = STREAMS_BYTES_MAX) -> None:
+        self._streams: Lru[UUID, Stream] = Lru(bytes_max, bytes_of)
+        self._loaded: set[UUID] = set()
 
     def __len__(self) -> int:
         return len(self._streams)
 
-    def get(self, stream_id: UUID) -> Stream | None:
-        stream = self._streams.get(stream_id)
-        if stream is not None:
-            self._streams.move_to_end(stream_id)
-        return stream
+    @property
+    def bytes(self) -> int:
+        return self._streams.bytes
 
-    def put(self, stream_id: UUID, stream: Stream) -> None:
-        self._streams[stream_id] = stream
-        self._streams.move_to_end(stream_id)
+    @property
+    def tally(self) -> CacheTally:
+        return self._streams.tally
+
+    def get(self, stream_id: UUID) -> Stream | None:
+        return self._streams.find(stream_id)
+
+    def version(self, stream_id: UUID) -> int:
+        """That which a decision depends on; 0 for a stream that is not in memory: it was presumed to be new."""
+        stream = self._streams.find(stream_id)
+        if stream is None:
+            return 0
+        if stream_id in self._loaded:
+            self._loaded.discard(stream_id)
+        else:
+            self.tally.hits += 1
+        return stream.version
 
     def learn(self, stream_id: UUID, recorded: Sequence[Recorded]) -> None:
         """Fold what the journal holds beyond the version in memory; facts that are known already are passed over."""
-        stream = self._streams.get(stream_id) or Stream()
+        stream = self._streams.find(stream_id)
+        if stream is None:
+            stream = Stream()
+            self.tally.misses += 1
+            self._loaded.add(stream_id)
         for one in recorded:
             if one.version == stream.version + 1:
                 stream = Stream(one.version, evolved(stream.state, one.fact))
-        self.put(stream_id, stream)
+        self._streams.put(stream_id, stream)
 
     def absorb(self, stream_id: UUID, version: int, after: Stream) -> None:
         """Keep a stream as it is since facts were appended to its ``version``."""
-        before = self._streams.get(stream_id) or Stream()
+        before = self._streams.find(stream_id) or Stream()
         if before.version != version:
-            self._streams.pop(stream_id, None)  # to be loaded again rather than guessed
+            self._streams.drop(stream_id)  # to be loaded again rather than guessed
             return
-        self.put(stream_id, after)
+        self._streams.put(stream_id, after)
 
     def forget(self, stream_id: UUID) -> None:
-        self._streams.pop(stream_id, None)
+        self._streams.drop(stream_id)
 
     def clear(self) -> None:
         self._streams.clear()
+        self._loaded.clear()
 
     def trim(self) -> None:
         """Let the oldest go. Called between batches: within one, what was loaded must stay."""
-        while len(self._streams) > self._streams_max:
-            self._streams.popitem(last=False)
+        self._streams.trim()
+        self._loaded.clear()
 
 
 class Overlay:
@@ -73,9 +95,7 @@ class Overlay:
         return self._drafted.get(stream_id) or self._cache.get(stream_id)
 
     def base_version(self, stream_id: UUID) -> int:
-        """0 for a stream that is not in memory: it was presumed to be new."""
-        stream = self._cache.get(stream_id)
-        return stream.version if stream else 0
+        return self._cache.version(stream_id)
 
     def draft(self, stream_id: UUID, after: Stream) -> None:
         self._drafted[stream_id] = after

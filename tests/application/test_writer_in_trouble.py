@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import pytest
 from application.booking import book
 from application.decision import Decision, View
 from application.journal import JournalUnavailable, Turn
+from application.lru import CacheTally
 from application.stream_cache import StreamCache
 from application.visits import Cancel, cancel
 from application.writer import InFlight
@@ -119,12 +120,35 @@ def test_the_cache_is_bounded_and_the_oldest_streams_go_first() -> None:
         house = House()
         house.desk.resource()
         service, customer = house.desk.service(), house.desk.customer()
-        writer = (await house.open()).writer(cache=StreamCache(streams_max=8))
+        room_for = 20_000
+        writer = (await house.open()).writer(cache=StreamCache(bytes_max=room_for))
         async with running(writer):
+            booked = []
             for hour in range(20):
-                await house.send(writer, book, house.book(service, customer, NINE + hour * 60 * MINUTE))
+                answer = await house.send(writer, book, house.book(service, customer, NINE + hour * 60 * MINUTE))
+                booked.append(UUID(body(answer)["id"]))
                 await asyncio.sleep(0)
-                assert len(writer.cache) <= 8
+                assert 0 < writer.cache.bytes <= room_for
+        assert (writer.cache.get(booked[0]), writer.cache.get(service) is None) == (None, False)
+        assert writer.cache.tally.evictions >= 10
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_that_had_to_be_loaded_is_a_miss_and_the_next_time_a_hit() -> None:
+    async def scenario() -> None:
+        house = House()
+        house.desk.resource()
+        service, customer = house.desk.service(), house.desk.customer()
+        writer = (await house.open()).writer()
+        async with running(writer):
+            await house.send(writer, book, house.book(service, customer, NINE))
+            first = replace(writer.cache.tally)
+            await house.send(writer, book, house.book(service, customer, NINE + 60 * MINUTE))
+            second = writer.cache.tally
+        # Service, customer, organization, its directory, the room, the diary page, the booking page; not the visit.
+        assert first == CacheTally(hits=0, misses=7)
+        assert second == CacheTally(hits=7, misses=7)
 
     asyncio.run(scenario())
 
