@@ -1,6 +1,6 @@
 """Following the journal on PostgreSQL: by relay, rebuilds and audits, in the order of positions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from application.journal import JournalUnavailable, Recorded
 
 _READ = """
 SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
-WHERE notification_id > %s AND notification_id <= %s ORDER BY notification_id LIMIT %s
+WHERE notification_id > %s AND notification_id <= %s AND topic <> ALL(%s) ORDER BY notification_id LIMIT %s
 """
 _POSITION_MAX = 2**63 - 1
 
@@ -38,9 +38,11 @@ class PostgresJournalReader:
         self._connection = connection
         self._mapper = mapper or FactMapper()
 
-    def read(self, *, after: int, limit: int, upto: int | None = None) -> Sequence[Recorded]:
+    def read(
+        self, *, after: int, limit: int, upto: int | None = None, besides: Collection[str] = ()
+    ) -> Sequence[Recorded]:
         recorded = self._mapper.recorded
-        parameters = (after, _POSITION_MAX if upto is None else upto, limit)
+        parameters = (after, _POSITION_MAX if upto is None else upto, list(besides), limit)
         with _available(), self._connection.cursor(binary=True, row_factory=tuple_row) as cursor:
             cursor.execute(_READ, parameters, prepare=True)
             return [recorded(*row) for row in cursor]

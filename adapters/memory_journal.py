@@ -1,7 +1,7 @@
 """The journal in memory, for fast tests: the same answers as PostgreSQL's, encoding nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -52,10 +52,12 @@ class MemoryJournal:
                 raise
             self._committed = len(self._facts)
 
-    def read(self, *, after: int, limit: int, upto: int | None = None) -> Sequence[Recorded]:
+    def read(
+        self, *, after: int, limit: int, upto: int | None = None, besides: Collection[str] = ()
+    ) -> Sequence[Recorded]:
         # The fact at position n is the n-th.
-        end = min(after + limit, self._committed)
-        return self._facts[after : end if upto is None else min(end, upto)]
+        found = self._facts[after : self._committed if upto is None else min(self._committed, upto)]
+        return [recorded for recorded in found if recorded.fact.TOPIC not in besides][:limit]
 
     def head(self) -> int:
         return self._committed

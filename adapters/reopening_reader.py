@@ -1,6 +1,6 @@
 """A reader of the journal that outlives its connection: for followers, which hold no lock on it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -22,8 +22,10 @@ class ReopeningJournalReader:
         self._connection: Connection[Any] | None = None
         self._reader: PostgresJournalReader | None = None
 
-    def read(self, *, after: int, limit: int, upto: int | None = None) -> Sequence[Recorded]:
-        return self._through(lambda reader: reader.read(after=after, limit=limit, upto=upto))
+    def read(
+        self, *, after: int, limit: int, upto: int | None = None, besides: Collection[str] = ()
+    ) -> Sequence[Recorded]:
+        return self._through(lambda reader: reader.read(after=after, limit=limit, upto=upto, besides=besides))
 
     def head(self) -> int:
         return self._through(lambda reader: reader.head())

@@ -1,6 +1,6 @@
 """The journal as the application sees it: streams of facts with one global order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -128,8 +128,10 @@ class Turn(Protocol):
 class JournalReader(Protocol):
     """The port of those who follow the journal: relay, rebuilds, audits. Synchronous, in position order."""
 
-    def read(self, *, after: int, limit: int, upto: int | None = None) -> Sequence[Recorded]:
-        """The next ``limit`` facts with ``after < position (≤ upto)``."""
+    def read(
+        self, *, after: int, limit: int, upto: int | None = None, besides: Collection[str] = ()
+    ) -> Sequence[Recorded]:
+        """The next ``limit`` facts with ``after < position (≤ upto)``, ``besides`` those of these topics."""
 
     def head(self) -> int:
         """The highest position, 0 when nothing has happened yet."""

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prometheus_client import Counter, Gauge
-from psycopg import Connection, OperationalError
-from psycopg.sql import SQL, Identifier
+from psycopg import Connection, Cursor, OperationalError
 
 from application.feed import Delivery, partition_of
 from application.journal import Recorded
-from projections.checkpoint import Sink, ensure_schema, is_durable, lock_checkpoint, move_checkpoint
+from projections.checkpoint import Sink, besides, ensure_schema, is_durable, move_checkpoint, prepare
 
 RETRY_FIRST_S = 0.1
 RETRY_LONGEST_S = 30.0
@@ -65,6 +64,7 @@ class Outlet:
     ) -> None:
         self.name = schema or sink.NAME
         self._sink = sink
+        self._others = besides(sink)
         self._connect = connect
         self._partitions = partitions
         self._monotonic = monotonic
@@ -179,9 +179,7 @@ class Outlet:
         try:
             connection.autocommit = True
             ensure_schema(connection, self._sink, self._partitions, schema=self.name)
-            connection.execute(SQL("SET search_path = {}").format(Identifier(self.name)))
-            if not is_durable(self._sink):
-                connection.execute("SET synchronous_commit = off")
+            prepare(connection, self.name)
         except BaseException:
             connection.close()
             raise
@@ -255,32 +253,43 @@ class Outlet:
 
     def _commit(self, work: Work) -> None:
         assert self._connection
-        with self._connection.transaction(), self._connection.cursor() as cursor:
-            held = lock_checkpoint(cursor, sorted(work))
-            if any(held[partition] < self._seen[partition] for partition in work):
-                raise CheckpointMoved(f"the checkpoint of {self.name} is lower than what was applied")
-            fresh = [fact for p, portion in work.items() for fact in portion.facts if fact.position > held[p]]
-            if len(work) > 1:
-                fresh.sort(key=_position)
-            if fresh:
-                self._sink.project(fresh, cursor)
-            moved = {p: portion.upto for p, portion in work.items() if portion.upto > held[p]}
-            if moved:
-                move_checkpoint(cursor, self.name, moved)
-        self._note({p: max(held[p], portion.upto) for p, portion in work.items()}, fresh)
+        if any(one.fact.TOPIC not in self._others for portion in work.values() for one in portion.facts):
+            with self._connection.transaction(), self._connection.cursor() as cursor:
+                if is_durable(self._sink):
+                    cursor.execute("SET LOCAL synchronous_commit = on")
+                fresh, positions = self._moved(cursor, work)
+                concerned = [recorded for recorded in fresh if recorded.fact.TOPIC not in self._others]
+                if concerned:
+                    self._sink.project(concerned, cursor)
+        else:
+            # Nothing of it concerns the sink: all there is to do is to tell those who wait that it has come so far.
+            with self._connection.cursor() as cursor:
+                fresh, positions = self._moved(cursor, work)
+            concerned = []
+        self._note(positions, len(fresh), concerned)
 
-    def _note(self, positions: Mapping[int, int], applied: list[Recorded]) -> None:
+    def _moved(self, cursor: Cursor[Any], work: Work) -> tuple[list[Recorded], dict[int, int]]:
+        """Move the checkpoint. The facts that it had not reached, in order, and where it stands now."""
+        held = move_checkpoint(cursor, self.name, {p: work[p].upto for p in sorted(work)}, self._seen)
+        if held.keys() != work.keys():
+            raise CheckpointMoved(f"the checkpoint of {self.name} is lower than what was applied")
+        fresh = [fact for p, portion in work.items() for fact in portion.facts if fact.position > held[p]]
+        if len(work) > 1:
+            fresh.sort(key=_position)
+        return fresh, {p: max(held[p], portion.upto) for p, portion in work.items()}
+
+    def _note(self, positions: Mapping[int, int], applied: int, concerned: Sequence[Recorded]) -> None:
         self._seen.update(positions)
-        self.applied_total += len(applied)
-        APPLIED.labels(self.name).inc(len(applied))
+        self.applied_total += applied
+        APPLIED.labels(self.name).inc(applied)
         for partition, position in positions.items():
             POSITION.labels(self.name, partition).set(position)
             if self._failures.pop(partition, 0):
                 HALTED.labels(self.name, partition).set(0)
         after_commit = getattr(self._sink, "after_commit", None)
-        if applied and after_commit is not None:
+        if concerned and after_commit is not None:
             try:
-                after_commit(applied)
+                after_commit(concerned)
             except Exception:
                 logger.exception("%s: a hint after the commit failed; the rows are committed", self.name)
 

@@ -79,6 +79,7 @@ class Entry:
 
 class Appointments:
     NAME: ClassVar = "appointments"
+    FACTS: ClassVar = AppointmentFact
     DURABLE: ClassVar = False
     TABLES: ClassVar = f"""
     {_APPOINTMENT.ddl}

@@ -42,6 +42,7 @@ class Place(NamedTuple):
 
 class Attention:
     NAME: ClassVar = "attention"
+    FACTS: ClassVar = AppointmentFact | ResourceFact | LocationFact
     DURABLE: ClassVar = False
     TABLES: ClassVar = TABLES
 

@@ -12,6 +12,7 @@ from psycopg.sql import SQL
 from psycopg_pool import AsyncConnectionPool
 
 from application.journal import Recorded
+from domain.fact import Fact
 from projections.table import Table
 
 _FACT = Table(
@@ -53,6 +54,7 @@ class AuditedFact:
 
 class AuditTrail:
     NAME: ClassVar = "audit_trail"
+    FACTS: ClassVar = Fact
     DURABLE: ClassVar = False
     # Time runs with the positions, nearly: for that a BRIN index does, at a thousandth of a B-tree's cost.
     TABLES: ClassVar = f"""

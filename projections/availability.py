@@ -30,6 +30,7 @@ class Availability:
     """``masks`` None: without a cache, as for a rebuild beside the live read model or a replay."""
 
     NAME: ClassVar = "availability"
+    FACTS: ClassVar = TOUCHING
     DURABLE: ClassVar = False
     TABLES: ClassVar = f"{availability_rows.TABLES}{changes.TABLES}"
 

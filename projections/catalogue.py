@@ -11,12 +11,12 @@ from psycopg_pool import AsyncConnectionPool
 
 from application.decision import O, Owned, State, evolved
 from application.journal import Recorded
-from domain.account import Account, Customer
-from domain.location import Location
-from domain.organization import Organization
-from domain.pool import Pool
-from domain.resource import Resource
-from domain.service import Service
+from domain.account import Account, AccountFact, Customer, CustomerFact
+from domain.location import Location, LocationFact
+from domain.organization import Organization, OrganizationFact
+from domain.pool import Pool, PoolFact
+from domain.resource import Resource, ResourceFact
+from domain.service import Service, ServiceFact
 from projections.table import Table
 
 KINDS: dict[str, type[Owned]] = {
@@ -28,7 +28,7 @@ KINDS: dict[str, type[Owned]] = {
     "customer": Customer,
     "account": Account,
 }
-"""The kinds that are small and few, by the first word of their facts' topics. Closures are part of the resource."""
+"""The kinds that are small and few. Closures are part of the resource."""
 
 _DECODERS = {kind: msgspec.json.Decoder(state) for kind, state in KINDS.items()}
 _NAMES: dict[type, str] = {state: kind for kind, state in KINDS.items()}
@@ -61,6 +61,9 @@ class Entry(Generic[O]):
 
 class Catalogue:
     NAME: ClassVar = "catalogue"
+    FACTS: ClassVar = (
+        OrganizationFact | LocationFact | ResourceFact | PoolFact | ServiceFact | CustomerFact | AccountFact
+    )
     DURABLE: ClassVar = False
     TABLES: ClassVar = f"""
     {_ENTRY.ddl}
@@ -69,17 +72,10 @@ class Catalogue:
     """
 
     def project(self, batch: Sequence[Recorded], cursor: Cursor[Any]) -> None:
-        facts = [recorded for recorded in batch if _kind(recorded) in KINDS]
-        if not facts:
-            return
-        entries = _load(cursor, {recorded.stream_id for recorded in facts if recorded.version > 1})
-        for recorded in facts:
+        entries = _load(cursor, {recorded.stream_id for recorded in batch if recorded.version > 1})
+        for recorded in batch:
             entries[recorded.stream_id] = _after(entries.get(recorded.stream_id), recorded)
         _ENTRY.upsert(cursor, [_row(entry) for entry in entries.values()])
-
-
-def _kind(recorded: Recorded) -> str:
-    return recorded.fact.TOPIC.partition(".")[0]
 
 
 def _after(entry: Entry[Owned] | None, recorded: Recorded) -> Entry[Owned]:

@@ -8,6 +8,7 @@ from psycopg import Connection, Cursor
 from psycopg.sql import SQL, Identifier
 
 from application.journal import Recorded
+from domain.fact import FACTS
 
 PROGRESS_CHANNEL = "daybook_progress"
 """NOTIFY on each commit: ``<sink> <partition> <position>``."""
@@ -25,22 +26,43 @@ class Sink(Protocol):
       crash rows and checkpoint are gone together and made again. Not for what has effects elsewhere.
     - ``after_commit(batch: Sequence[Recorded]) -> None``: ``batch`` is now visible to others. It is not
       called if the process dies just before: for hints only.
+
+    Its statements find rows by key: on the sessions where they run, no plan may read a whole table (``prepare``).
     """
 
     NAME: ClassVar[str]
     """Also its PostgreSQL schema."""
+    FACTS: ClassVar[Any]
+    """What it is made of, a fact type or a union of some: it is given no others. ``Fact`` is all of them."""
     TABLES: ClassVar[str]
     """DDL of its tables, names unqualified: they are created with the schema as the search path."""
 
     def project(self, batch: Sequence[Recorded], cursor: Cursor[Any]) -> None:
         """Write what the facts make of the rows; never commit. Any error is tried again from the checkpoint.
 
-        ``batch`` is never empty and in position order; every fact of a partition comes once, in order.
+        ``batch`` has only facts of ``FACTS``, is never empty and in position order; each comes once.
         """
+
+
+def besides(sink: Sink) -> frozenset[str]:
+    """The topics of all facts that the sink is not made of."""
+    return frozenset(topic for topic, kind in FACTS.items() if not issubclass(kind, sink.FACTS))
 
 
 def is_durable(sink: Sink) -> bool:
     return bool(getattr(sink, "DURABLE", True))
+
+
+def prepare(connection: Connection[Any], schema: str) -> None:
+    """Make a session one in which a sink can work on its tables in ``schema``. A commit does not wait for the disk."""
+    connection.execute(SQL("SET search_path = {}").format(Identifier(schema)))
+    # Statements are planned once, by what they are and not by how full a table is just then: a plan made while it
+    # was empty, to read all of it, would be kept when it is large.
+    connection.execute(
+        "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;"
+        " SET enable_mergejoin = off; SET synchronous_commit = off",
+        prepare=False,
+    )
 
 
 def ensure_schema(connection: Connection[Any], sink: Sink, partitions: int, *, schema: str | None = None) -> None:
@@ -65,26 +87,33 @@ def ensure_schema(connection: Connection[Any], sink: Sink, partitions: int, *, s
         )
 
 
-def lock_checkpoint(cursor: Cursor[Any], partitions: Sequence[int]) -> dict[int, int]:
-    """The positions, locked until the end of the transaction: of two followers of a partition one waits here,
-    and then finds what the other has applied. In the order of partitions, so that they cannot deadlock.
+def move_checkpoint(
+    cursor: Cursor[Any], sink_name: str, positions: Mapping[int, int], known: Mapping[int, int] | None = None
+) -> dict[int, int]:
+    """Raise the checkpoints of these partitions, and tell those who wait for them with the commit. What they were.
+
+    A partition whose checkpoint is lower than ``known`` is left alone and left out. They stay locked until the end of
+    the transaction: of two followers of a partition one waits here, and then finds what the other has applied.
     """
     cursor.execute(
-        "SELECT partition, position FROM checkpoint WHERE partition = ANY(%s) ORDER BY partition FOR UPDATE",
-        (list(partitions),),
+        # In the order of partitions, so that they cannot deadlock.
+        "WITH held AS (SELECT partition, position FROM checkpoint WHERE partition = ANY(%s) ORDER BY partition"
+        " FOR UPDATE) UPDATE checkpoint SET position = greatest(held.position, new.position)"
+        " FROM held JOIN unnest(%s::int[], %s::bigint[], %s::bigint[]) AS new (partition, position, known)"
+        " USING (partition) WHERE checkpoint.partition = held.partition AND held.position >= new.known"
+        " RETURNING held.partition, held.position,"
+        " pg_notify(%s, concat_ws(' ', %s::text, checkpoint.partition, checkpoint.position))",
+        (
+            list(positions),
+            list(positions),
+            list(positions.values()),
+            [known[partition] if known else 0 for partition in positions],
+            PROGRESS_CHANNEL,
+            sink_name,
+        ),
+        prepare=True,
     )
-    return dict(cursor.fetchall())
-
-
-def move_checkpoint(cursor: Cursor[Any], sink_name: str, positions: Mapping[int, int]) -> None:
-    """Write the positions and tell those who wait for them, both with the commit."""
-    cursor.execute(
-        "WITH moved AS (UPDATE checkpoint SET position = new.position"
-        " FROM unnest(%s::int[], %s::bigint[]) AS new (partition, position)"
-        " WHERE checkpoint.partition = new.partition RETURNING new.partition, new.position)"
-        " SELECT pg_notify(%s, concat_ws(' ', %s::text, partition, position)) FROM moved",
-        (list(positions), list(positions.values()), PROGRESS_CHANNEL, sink_name),
-    )
+    return {partition: position for partition, position, _ in cursor}
 
 
 def lowest_checkpoint(connection: Connection[Any]) -> int:

@@ -77,6 +77,7 @@ class Entry:
 
 class CustomerCalendars:
     NAME: ClassVar = "customer_calendars"
+    FACTS: ClassVar = AppointmentFact
     DURABLE: ClassVar = False
     TABLES: ClassVar = f"""
     {_ENTRY.ddl}

@@ -15,6 +15,9 @@ from psycopg.rows import class_row
 
 from application.journal import Recorded
 from application.notifying import notice_of
+from domain.appointment import AppointmentFact
+from domain.reminder import ReminderFact
+from domain.series import SeriesFact
 
 NOTIFICATIONS_MAX = 200
 
@@ -23,6 +26,7 @@ class Deliveries:
     """The sink. Twice the same fact, from whatever source, is one notice and one delivery per channel."""
 
     NAME: ClassVar[str] = "deliveries"
+    FACTS: ClassVar = AppointmentFact | ReminderFact | SeriesFact
     DURABLE: ClassVar[bool] = True
     TABLES: ClassVar[str] = ""
     """A migration makes them: what they hold cannot be made again from the facts."""

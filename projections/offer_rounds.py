@@ -67,6 +67,7 @@ class OfferRounds:
     """The sink."""
 
     NAME: ClassVar[str] = "offer_rounds"
+    FACTS: ClassVar = WaitlistJoined | FREEING
     DURABLE: ClassVar[bool] = True
     TABLES: ClassVar[str] = ""
     """A migration makes them."""

@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 
 from application.feed import partition_of
 from application.journal import JournalReader, Recorded
-from projections.checkpoint import Sink, ensure_schema, move_checkpoint
+from projections.checkpoint import Sink, besides, ensure_schema, move_checkpoint, prepare
 from projections.dump import digest
 
 PAGE_FACTS_MAX = 5_000
@@ -41,7 +41,7 @@ class SwapFailed(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """``facts`` were read; ``position`` is that of the last one; of ``seconds``, readers waited ``swap_s``."""
+    """``facts`` concerned it; the journal was read to ``position``; of ``seconds``, readers waited ``swap_s``."""
 
     facts: int
     position: int
@@ -72,9 +72,8 @@ def rebuild(
     with _alone(connection, sink.NAME):
         connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(schema)))  # a crash left it
         ensure_schema(connection, sink, partitions, schema=schema)
-        connection.execute(SQL("SET search_path = {}").format(Identifier(schema)))
         # Only the swap waits for the disk; its commit takes everything before it along.
-        connection.execute("SET synchronous_commit = off")
+        prepare(connection, schema)
         reached = _read_on(sink, connection, reader, Reached(), on_progress)
         _analyze(connection, schema)
         connection.execute("SET synchronous_commit = on")
@@ -119,7 +118,7 @@ def replayed_digest(
         cursor.execute(SQL("CREATE SCHEMA {}").format(schema))
         cursor.execute(SQL("SET LOCAL search_path = {}").format(schema))
         cursor.execute(sink.TABLES, prepare=False)
-        for page in _pages(reader, 0, max(upto.values(), default=0)):
+        for page in _pages(sink, reader, 0, max(upto.values(), default=0)):
             wanted = [r for r in page if r.position <= upto[partition_of(r.provenance.organization_id, partitions)]]
             if wanted:
                 sink.project(wanted, cursor)
@@ -128,7 +127,7 @@ def replayed_digest(
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far the journal has been read."""
+    """How far the journal has been read, and how many facts of it concerned the sink."""
 
     position: int = 0
     facts: int = 0
@@ -138,24 +137,31 @@ def _read_on(
     sink: Sink, connection: Connection[Any], reader: JournalReader, reached: Reached, on_progress: Progress | None
 ) -> Reached:
     """Project the journal to its present end, a page a transaction."""
-    head = max(reached.position, reader.head())
-    for page in _pages(reader, reached.position):
+    head = reader.head()
+    for page in _pages(sink, reader, reached.position, head):
         with connection.transaction(), connection.cursor() as cursor:
             sink.project(page, cursor)
         reached = Reached(page[-1].position, reached.facts + len(page))
-        head = max(head, reached.position)
         if on_progress:
             on_progress(reached.position, head)
-    return reached
+    if on_progress:
+        on_progress(head, head)
+    return Reached(head, reached.facts)
 
 
-def _pages(reader: JournalReader, after: int, upto: int | None = None) -> Iterator[Sequence[Recorded]]:
-    """To the end of the journal, or ``upto``. The next page is read while PostgreSQL works on one."""
+def _pages(sink: Sink, reader: JournalReader, after: int, upto: int) -> Iterator[Sequence[Recorded]]:
+    """The facts of the journal that concern the sink. The next page is read while PostgreSQL works on one."""
+    # Of topics that are not its own, rather than all but its own: one that nobody here knows is an error to be seen.
+    others = besides(sink)
     with ThreadPoolExecutor(max_workers=1) as ahead:
-        coming = ahead.submit(reader.read, after=after, limit=PAGE_FACTS_MAX, upto=upto)
+        coming = ahead.submit(reader.read, after=after, limit=PAGE_FACTS_MAX, upto=upto, besides=others)
         while page := coming.result():
-            coming = ahead.submit(reader.read, after=page[-1].position, limit=PAGE_FACTS_MAX, upto=upto)
-            yield page
+            last = page[-1].position
+            coming = ahead.submit(reader.read, after=last, limit=PAGE_FACTS_MAX, upto=upto, besides=others)
+            # A topic of before may have become one that is not its own.
+            concerned = [recorded for recorded in page if isinstance(recorded.fact, sink.FACTS)]
+            if concerned:
+                yield concerned
 
 
 def _swap(sink: Sink, connection: Connection[Any], reader: JournalReader, reached: Reached, partitions: int) -> Reached:
@@ -170,9 +176,11 @@ def _swap(sink: Sink, connection: Connection[Any], reader: JournalReader, reache
         if cursor.fetchone() == (True,):
             cursor.execute(SQL("LOCK TABLE {}.checkpoint IN ACCESS EXCLUSIVE MODE").format(live))
         # The follower stands still now. It must never find its checkpoint lower than what it has applied.
-        for page in _pages(reader, reached.position):
+        head, facts = reader.head(), reached.facts
+        for page in _pages(sink, reader, reached.position, head):
             sink.project(page, cursor)
-            reached = Reached(page[-1].position, reached.facts + len(page))
+            facts += len(page)
+        reached = Reached(head, facts)
         move_checkpoint(cursor, sink.NAME, dict.fromkeys(range(partitions), reached.position))
         cursor.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(live))
         cursor.execute(SQL("ALTER SCHEMA {} RENAME TO {}").format(new, live))

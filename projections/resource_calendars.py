@@ -17,7 +17,10 @@ from psycopg_pool import AsyncConnectionPool
 
 from application.hints import Hints
 from application.journal import Recorded
+from domain.appointment import AppointmentFact
+from domain.resource import ResourceClosedFor, ResourceReopened
 from domain.service import BUFFER_MAX_MIN, DURATION_MAX_MIN
+from domain.session import SessionFact
 from projections import changes
 from projections.calendar_batch import loaded
 from projections.calendar_rows import ENTRY, GUEST, SEAT, Entry, Guest, entry_from
@@ -39,6 +42,7 @@ class Shown:
 
 class ResourceCalendars:
     NAME: ClassVar = "resource_calendars"
+    FACTS: ClassVar = AppointmentFact | SessionFact | ResourceClosedFor | ResourceReopened
     DURABLE: ClassVar = False
     TABLES: ClassVar = f"""
     {ENTRY.ddl}

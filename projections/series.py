@@ -59,6 +59,7 @@ class Entry:
 
 class SeriesList:
     NAME: ClassVar = "series"
+    FACTS: ClassVar = SeriesFact
     DURABLE: ClassVar = False
     TABLES: ClassVar = f"""
     {_SERIES.ddl}

@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from application.journal import Recorded
 from application.timekeeping import Timer, TimerKind, net_change, timer_changes
+from domain.appointment import AppointmentFact
 
 RETRY_FIRST = timedelta(milliseconds=250)
 RETRY_LONGEST = timedelta(seconds=2)
@@ -37,6 +38,7 @@ class Timers:
     """The sink."""
 
     NAME: ClassVar[str] = "timers"
+    FACTS: ClassVar = AppointmentFact
     DURABLE: ClassVar[bool] = True
     TABLES: ClassVar[str] = ""
     """A migration makes them: rows that have fired must not come back with a rebuild."""

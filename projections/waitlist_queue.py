@@ -67,6 +67,7 @@ class Row:
 
 class WaitlistQueue:
     NAME: ClassVar = "waitlist_queue"
+    FACTS: ClassVar = WaitlistFact
     DURABLE: ClassVar = False
     TABLES: ClassVar = f"""
     {_ENTRY.ddl}

@@ -1,6 +1,6 @@
 """Small journals for those who follow one: the facts are real, who wrote them does not matter."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -38,10 +38,12 @@ class ListedJournal:
             self.facts.append(fact_at(self.head() + 1 + gap, organization))
             gap = 0
 
-    def read(self, *, after: int, limit: int, upto: int | None = None) -> Sequence[Recorded]:
+    def read(
+        self, *, after: int, limit: int, upto: int | None = None, besides: Collection[str] = ()
+    ) -> Sequence[Recorded]:
         self.reads += 1
         found = [f for f in self.facts if f.position > after and (upto is None or f.position <= upto)]
-        return found[:limit]
+        return [f for f in found if f.fact.TOPIC not in besides][:limit]
 
     def head(self) -> int:
         return self.facts[-1].position if self.facts else 0

@@ -73,6 +73,14 @@ async def test_a_reader_gets_what_lies_after_a_position_up_to_another(ends: Ends
     assert read(after=7, limit=10, upto=head + 7) == []
 
 
+async def test_a_reader_leaves_out_topics_before_it_counts(ends: Ends) -> None:
+    head = ends.reader.head()
+    await ends.journal.append([writing((stream_id, 0)) for stream_id in streams(3)])
+    topic = ends.reader.read(after=head, limit=1)[0].fact.TOPIC
+    assert len(ends.reader.read(after=head, limit=2, besides={"another.topic.v1"})) == 2
+    assert ends.reader.read(after=head, limit=2, besides={"another.topic.v1", topic}) == []
+
+
 async def test_what_a_reader_reads_is_what_loading_loads(ends: Ends) -> None:
     (day,) = streams(1)
     head = ends.reader.head()

@@ -49,6 +49,7 @@ class Calendars:
     """A read model that is nothing but its changes."""
 
     NAME: ClassVar[str] = "resource_calendars"
+    FACTS: ClassVar = Fact
     TABLES: ClassVar[str] = changes.TABLES
     DURABLE: ClassVar[bool] = False
 

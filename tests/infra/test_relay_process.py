@@ -18,6 +18,7 @@ from adapters.journal_reader import PostgresJournalReader
 from adapters.kafka_log import KafkaFeed
 from adapters.reopening_reader import ReopeningJournalReader
 from application.journal import Recorded
+from domain.fact import Fact
 from infra.embedded import EmbeddedStack
 from infra.processes.relay import LEADER_LOCK, RelayProcess
 from infra.settings import Settings
@@ -32,6 +33,7 @@ class Tally:
     """A sink that keeps each position."""
 
     NAME: ClassVar[str] = "tally"
+    FACTS: ClassVar = Fact
     TABLES: ClassVar[str] = "CREATE TABLE entry (position bigint PRIMARY KEY)"
 
     def project(self, batch: Sequence[Recorded], cursor: Cursor[Any]) -> None:

@@ -10,6 +10,7 @@ from psycopg.sql import SQL, Identifier
 from adapters.memory_feed import MemoryBroker, MemoryFeed, MemoryTopic
 from application.journal import Recorded
 from application.relaying import Relay
+from domain.fact import Fact
 from projections.checkpoint import Sink
 from projections.following import Follower
 from tests.facts import ListedJournal
@@ -22,6 +23,7 @@ class Diary:
     """A sink that only writes down what it was given: a fact applied twice is a second row, or an error."""
 
     NAME: ClassVar[str] = "diary"
+    FACTS: ClassVar = Fact
     TABLES: ClassVar[str] = "CREATE TABLE entry (number bigserial, organization bigint, position bigint)"
 
     def __init__(self) -> None:
