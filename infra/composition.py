@@ -1,7 +1,7 @@
-"""What each process is made of, in one place: the only module that knows adapters and ports together."""
+"""What every process begins with: its connections, the journal's epoch, its clock."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,18 +10,9 @@ from psycopg import Connection
 from psycopg.pq import PGconn, Ping
 
 from adapters.clock import ReplayClock, SystemClock
-from adapters.fact_codec import FactMapper
-from adapters.fact_messages import FactMessages
 from adapters.journal_reader import PostgresJournalReader
-from adapters.kafka_log import KafkaFeed
-from adapters.redis_fanout import RedisHints
-from adapters.redis_masks import RedisMaskSink
-from adapters.reopening_reader import ReopeningJournalReader
 from application.clock import Clock
-from infra.read_models import read_models
-from infra.settings import Settings, needed
-from projections.checkpoint import Sink
-from projections.following import Follower
+from infra.settings import Settings
 
 PATIENCE_S: dict[int, float] = {Ping.REJECT: 60.0, Ping.NO_RESPONSE: 5.0}
 """A process that begins while PostgreSQL is away for a moment need not end for it."""
@@ -64,28 +55,3 @@ def clock_of(settings: Settings) -> Clock:
     if settings.replay_clock is None:
         return SystemClock()
     return ReplayClock(settings.replay_clock, environment=settings.environment)
-
-
-def follower(settings: Settings, sinks: Sequence[Sink], *, process: str) -> Follower:
-    """A follower of the facts for ``sinks``, in a consumer group of those who follow for the same ones."""
-    connect = connecting(settings, process)
-    mapper = FactMapper()
-    group = ".".join(("daybook", settings.kafka_topic, *sorted(sink.NAME for sink in sinks)))
-    feed = KafkaFeed(
-        needed(settings.kafka_bootstrap, "kafka_bootstrap"),
-        settings.kafka_topic,
-        group,
-        FactMessages(mapper, epoch_of(settings, process)),
-    )
-    reader = ReopeningJournalReader(connect, mapper)
-    return Follower(sinks, feed, reader, connect=connect, partitions=settings.kafka_partitions)
-
-
-def projector(settings: Settings, names: Sequence[str]) -> Follower:
-    """The follower that keeps read models; all of them without ``names``."""
-    redis_url = needed(settings.redis_url, "redis_url")
-    needed(settings.kafka_bootstrap, "kafka_bootstrap")
-    read_models(names, settings.kafka_partitions)  # a wrong name is told of before any server is asked
-    namespace = str(epoch_of(settings, "project"))
-    sinks = read_models(names, settings.kafka_partitions, RedisHints(redis_url), RedisMaskSink(redis_url, namespace))
-    return follower(settings, sinks, process="project")

@@ -16,7 +16,8 @@ from adapters.message_rendering import JinjaRenderer
 from adapters.vault import Seal, VaultContacts, VaultKeyWrong
 from application.dispatching import Dispatcher
 from application.notifying import Delivery
-from infra.composition import NotMigrated, clock_of, follower
+from infra.composition import NotMigrated, clock_of
+from infra.followers import follower
 from infra.process import begun, cannot, on_stop
 from infra.providers import senders_of
 from infra.settings import Settings, SettingsError, needed

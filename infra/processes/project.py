@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import psycopg
 
-from infra.composition import NotMigrated, projector
+from infra.composition import NotMigrated
+from infra.followers import projector
 from infra.process import begun, cannot, on_stop
 
 

@@ -18,7 +18,8 @@ from adapters.postgres_journal import PostgresJournal
 from application.firing import TIMERS_TAKEN_MAX, fire
 from application.timekeeping import Timer
 from application.writer import Writer
-from infra.composition import NotMigrated, clock_of, follower
+from infra.composition import NotMigrated, clock_of
+from infra.followers import follower
 from infra.pools import pool_of
 from infra.process import begun, cannot
 from infra.settings import Settings
