@@ -1,5 +1,6 @@
 """The holidays that a location keeps: from the calendar of its country, with exceptions and days of its own."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Annotated
@@ -80,7 +81,7 @@ async def set_all(
         location_id=location_id,
         country=body.country,
         subdivision=body.subdivision,
-        holidays=_resolved(call, body, ZoneInfo(location.time_zone)),
+        holidays=await _resolved(call, body, ZoneInfo(location.time_zone)),
         if_version=if_version,
     )
     answer = await call.submit(set_holidays, wanted)
@@ -98,13 +99,15 @@ async def get_all(asked: Asked, location_id: UUID) -> Response:
     return shown({"id": location_id, **_shown(location), "version": version}, version=version)
 
 
-def _resolved(call: Call, body: Holidays, zone: ZoneInfo) -> tuple[Holiday, ...]:
+async def _resolved(call: Call, body: Holidays, zone: ZoneInfo) -> tuple[Holiday, ...]:
     """Raises ``InvalidValue``."""
     if body.country is None and body.subdivision is not None:
         raise InvalidValue("subdivision", "only with its country")
     this_year = call.ports.clock.now().astimezone(zone).year
     years = body.years or range(this_year, this_year + YEARS_AHEAD + 1)
-    public = call.ports.holidays.holidays(body.country, body.subdivision, years) if body.country else ()
+    public: Sequence[Holiday] = ()
+    if body.country is not None:
+        public = await asyncio.to_thread(call.ports.holidays.holidays, body.country, body.subdivision, years)
     kept = {holiday.day: holiday for holiday in public if holiday.day not in body.left_out}
     own = {one.date: Holiday(one.date, one.name) for one in body.extra}
     if len(own) < len(body.extra):

@@ -7,7 +7,10 @@ from domain.location import Holiday
 
 
 class HolidayCalendar(Protocol):
-    """What is known now: governments move holidays, so what was asked for is kept in a fact and never asked again."""
+    """What is known now: governments move holidays, so what was asked for is kept in a fact and never asked again.
+
+    Synchronous, and at the first question slow: to be asked in a thread.
+    """
 
     def holidays(self, country: str, subdivision: str | None, years: Collection[int]) -> Sequence[Holiday]:
         """The public holidays of those years by date, each date once.
