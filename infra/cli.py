@@ -1,6 +1,9 @@
 """``daybook``: every process and every job as one verb. Each imports what it needs when it is called, not before."""
 
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +26,8 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data
 @app.command()
 def serve() -> None:
     """Answer HTTP and WebSocket requests."""
-    from infra.processes.serve import run
+    with _made_to_stay():
+        from infra.processes.serve import run
 
     _end(run())
 
@@ -139,6 +143,17 @@ def real(
     from infra.processes.real import run
 
     _end(run(data=data, data_dir=data_dir, limit=limit))
+
+
+@contextmanager
+def _made_to_stay() -> Iterator[None]:
+    """What is made within is never garbage: it is not looked through for any, now or while requests wait."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _end(code: int) -> None:

@@ -105,3 +105,12 @@ def test_no_vendor_is_imported_before_it_is_needed() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_the_api_process_imports_nothing_that_it_may_never_use() -> None:
+    others = "{'kafka', 'holidays.countries', 'alembic', 'twilio', 'sendgrid', 'firebase_admin', 'jinja2'}"
+    code = f"import sys, infra.processes.serve; print(sorted({others} & sys.modules.keys()))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
