@@ -38,6 +38,7 @@ from application.clock import Clock
 from application.masks import Masks
 from application.sign_in import Door
 from application.slots import Sources
+from application.stream_cache import StreamCache
 from application.writer import Writer
 from infra.composition import clock_of, epoch_of
 from infra.pools import pool_of
@@ -51,6 +52,8 @@ JOURNAL_CONNECTIONS_MAX = 8
 READ_CONNECTIONS_MAX = 16
 PEOPLE_CONNECTIONS_MAX = 8
 CONNECTED_WITHIN_S = 10.0
+STREAMS_SHARE, TOKENS_SHARE = 1 / 2, 1 / 12
+"""Of what may be kept in memory."""
 
 Pool = AsyncConnectionPool[Any]
 
@@ -89,7 +92,9 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         vault = PostgresVault(pools.people, seal)
         await _ensure_vault_opens(vault)
         journal = PostgresJournal(pools.journal)
-        writer = Writer(journal, clock, encode=msgspec.json.Encoder().encode)
+        cache_bytes = settings.cache_mb * 2**20
+        streams = StreamCache(bytes_max=round(STREAMS_SHARE * cache_bytes))
+        writer = Writer(journal, clock, encode=msgspec.json.Encoder().encode, cache=streams)
         fence = Fence(partitions)
         door = Door(
             journal=journal,
@@ -99,7 +104,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             access_tokens=tokens,
             secret=digest_secret,
         )
-        verified = VerifiedTokens(tokens)
+        verified = VerifiedTokens(tokens, bytes_max=round(TOKENS_SHARE * cache_bytes))
         ports = Ports(
             journal=journal,
             writer=writer,
@@ -119,6 +124,8 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
         sockets = Sockets(Node(verified.bearer, TopicGate(journal), feed, broadcaster))
         metrics = _metrics(writer, fence, broadcaster, sockets)
+        metrics.watch_cache("streams", streams)
+        metrics.watch_cache("tokens", verified.kept)
         health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.reads, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
         progress = ProgressListener(settings.database_url, (*NAMES, Deliveries.NAME))

@@ -1,8 +1,10 @@
 """Sign-up, sign-in, tokens: SECURITY.md rows 16 to 20 and 25 to 27."""
 
 import base64
+import gc
 import json
 import time
+import tracemalloc
 from typing import Any
 from uuid import uuid4
 
@@ -235,7 +237,8 @@ def test_no_forged_token_gets_in(house: House) -> None:
 
 def test_a_verified_token_is_remembered_only_until_it_ends_and_not_without_bound() -> None:
     from adapters.tokens import SignedTokens
-    from api.verified_tokens import VerifiedTokens
+    from api.verified_tokens import TOKEN_BYTES, VerifiedTokens
+    from application.lru import ENTRY_BYTES
     from application.sign_in import InvalidToken
     from domain.account import Role
     from domain.permissions import Actor
@@ -243,7 +246,7 @@ def test_a_verified_token_is_remembered_only_until_it_ends_and_not_without_bound
     actor = Actor(uuid4(), uuid4(), uuid4(), Role.STAFF)
     tokens = SignedTokens(bytes(32), issuer="x")
     tokens.lifetime_s = 1
-    verified = VerifiedTokens(tokens, kept_max=3)
+    verified = VerifiedTokens(tokens, bytes_max=3 * (TOKEN_BYTES + ENTRY_BYTES))
     short = tokens.issue(actor)
     assert verified.bearer(short).actor == actor
     time.sleep(1.1)
@@ -252,4 +255,26 @@ def test_a_verified_token_is_remembered_only_until_it_ends_and_not_without_bound
     tokens.lifetime_s = 60
     for _ in range(5):
         verified.bearer(tokens.issue(actor))
-    assert len(verified) == 3
+    assert len(verified.kept) == 3
+
+
+def test_a_remembered_token_takes_about_as_much_memory_as_is_said() -> None:
+    from adapters.tokens import SignedTokens
+    from api.verified_tokens import VerifiedTokens
+    from domain.account import Role
+    from domain.permissions import Actor
+
+    tokens = SignedTokens(bytes(32), issuer="https://book.harbour.example")
+    verified = VerifiedTokens(tokens)
+    issued = [tokens.issue(Actor(uuid4(), uuid4(), uuid4(), Role.STAFF)).encode() for _ in range(200)]
+    verified.bearer(issued[0].decode())
+    before = verified.kept.bytes
+    tracemalloc.start()
+    try:
+        for token in issued[1:]:
+            verified.bearer(token.decode())
+        gc.collect()
+        took = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert verified.kept.bytes - before == pytest.approx(took, rel=0.3)
