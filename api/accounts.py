@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.catalogue_lists import catalogue_rows, place_in_catalogue
 from api.commanding import Commanded, answered
 from api.contract import command, query
+from api.operation import Operation
 from api.passwords import NewPassword
 from api.people import newcomer
 from api.reading import Asked, Cursor, Limit, Listed, Reading, page, shown
@@ -23,7 +24,7 @@ from domain.permissions import Reach, ensure_may, reach
 from domain.refusals import NotFound
 from projections.catalogue import Entry
 
-router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=Operation)
 
 
 class NewAccount(Body):

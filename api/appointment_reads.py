@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from api.contract import query
 from api.notes import Written, folded, written_with
+from api.operation import Operation
 from api.reading import Asked, Cursor, Limit, Listed, Reading, json_of, moment, page, place_of, shown, whole
 from api.shapes import AppointmentShape, AppointmentWithNotesShape, VisitFactShape
 from api.values import DayOrInstant, Instant
@@ -24,7 +25,7 @@ from domain.refusals import InvalidValue, NotFound
 from projections import appointments
 from projections.appointments import Appointments, Entry
 
-router = APIRouter(prefix="/v1/appointments", tags=["appointments"])
+router = APIRouter(prefix="/v1/appointments", tags=["appointments"], route_class=Operation)
 
 UTC_ZONE = ZoneInfo("UTC")
 

@@ -11,6 +11,7 @@ from api.alternatives import ANOTHER_START_MAY_DO, with_alternatives
 from api.commanding import Commanded, IfMatch, answered
 from api.contract import command
 from api.notes import folded, keep_override_reason, keep_visit_note
+from api.operation import Operation
 from api.shapes import AppointmentShape
 from api.values import Body, Count, FreeText, Instant, Nothing, OverridableRule
 from application import booking, visits
@@ -18,7 +19,7 @@ from domain.appointment import HOLD_MAX_MIN, Appointment
 from domain.rules import OVERRIDABLE, Rule
 from domain.service import REQUIREMENTS_MAX
 
-router = APIRouter(prefix="/v1/appointments", tags=["appointments"])
+router = APIRouter(prefix="/v1/appointments", tags=["appointments"], route_class=Operation)
 
 ResourceIds = Annotated[list[UUID] | None, Field(max_length=REQUIREMENTS_MAX)]
 

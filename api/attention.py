@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.contract import query
+from api.operation import Operation
 from api.reading import Asked, Cursor, Limit, Listed, page, place_of
 from api.shapes import AttentionShape
 from domain.permissions import ensure_may
@@ -15,7 +16,7 @@ from projections import attention
 from projections.attention import Attention, Place
 from projections.attention_rows import Mark
 
-router = APIRouter(prefix="/v1/attention", tags=["appointments"])
+router = APIRouter(prefix="/v1/attention", tags=["appointments"], route_class=Operation)
 
 
 @router.get("", **query(Listed[AttentionShape], "listAttention", problems=()))

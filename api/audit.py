@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.contract import query
+from api.operation import Operation
 from api.position import POSITION_MAX
 from api.reading import Asked, Cursor, Limit, Listed, moment, page, place_of
 from api.shapes import FactShape
@@ -17,7 +18,7 @@ from domain.permissions import ensure_may
 from projections import audit_trail
 from projections.audit_trail import AuditedFact, AuditTrail
 
-router = APIRouter(prefix="/v1/audit", tags=["audit"])
+router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=Operation)
 
 UTC_ZONE = ZoneInfo("UTC")
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.catalogue_lists import catalogue_rows, place_in_catalogue
 from api.commanding import Changed, Commanded, IfMatch, answered
 from api.contract import command, query
+from api.operation import Operation
 from api.people import newcomer, shown_person, store_change
 from api.reading import Asked, Cursor, Limit, Listed, Reading, page, shown
 from api.shapes import CustomerShape
@@ -21,7 +22,7 @@ from domain.permissions import Reach, ensure_may, reach
 from domain.refusals import NotFound
 from projections.catalogue import Entry
 
-router = APIRouter(prefix="/v1/customers", tags=["customers"])
+router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=Operation)
 
 
 class NewCustomer(Body):

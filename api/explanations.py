@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from api.contract import query
+from api.operation import Operation
 from api.problems import problem_of
 from api.reading import Asked, shown
 from api.values import Instant
@@ -22,7 +23,7 @@ from domain.rules import Rule
 from domain.service import SEATS_MAX
 from domain.session import SeatsTaken
 
-router = APIRouter(prefix="/v1/services", tags=["services"])
+router = APIRouter(prefix="/v1/services", tags=["services"], route_class=Operation)
 
 
 class RefusalShape(BaseModel):

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from api.affected import affected
 from api.commanding import Call, Changed, IfMatchIfGiven, answered
 from api.contract import command, query
+from api.operation import Operation
 from api.reading import Asked, shown
 from api.resource_shapes import HolidaysSetShape, HolidaysShape
 from api.values import INSTANT_MAX, INSTANT_MIN, Body, Day, Name
@@ -28,7 +29,7 @@ from projections import catalogue
 from projections.appointments import Entry
 from projections.catalogue import Catalogue
 
-router = APIRouter(prefix="/v1/locations/{location_id}/holidays", tags=["locations"])
+router = APIRouter(prefix="/v1/locations/{location_id}/holidays", tags=["locations"], route_class=Operation)
 
 YEARS_AHEAD = 3
 YEARS_MAX = 10

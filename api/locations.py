@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.catalogue_lists import catalogue_rows, place_in_catalogue
 from api.commanding import Changed, Commanded, IfMatch, answered
 from api.contract import command, query
+from api.operation import Operation
 from api.reading import Asked, Cursor, Limit, Listed, page, shown
 from api.shapes import LocationShape
 from api.values import Address, Body, Change, Name, ZoneName
@@ -17,7 +18,7 @@ from application.catalogue import ChangeLocation, OpenLocation, change_location,
 from domain.location import Location
 from domain.permissions import ensure_may
 
-router = APIRouter(prefix="/v1/locations", tags=["locations"])
+router = APIRouter(prefix="/v1/locations", tags=["locations"], route_class=Operation)
 
 
 class NewLocation(Body):

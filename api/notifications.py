@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.contract import query
+from api.operation import Operation
 from api.reading import Asked, Listed, whole
 from api.shapes import NotificationShape
 from domain.appointment import Appointment
@@ -14,7 +15,7 @@ from domain.refusals import InvalidValue
 from domain.series import Series
 from projections.deliveries import Deliveries, notifications_of
 
-router = APIRouter(prefix="/v1/notifications", tags=["notifications"])
+router = APIRouter(prefix="/v1/notifications", tags=["notifications"], route_class=Operation)
 
 
 @router.get("", **query(Listed[NotificationShape], "listNotifications"))

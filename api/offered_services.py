@@ -11,6 +11,7 @@ from starlette.responses import Response
 from api.catalogue_lists import catalogue_rows, place_in_catalogue
 from api.commanding import Changed, Commanded, IfMatch, answered
 from api.contract import command, query
+from api.operation import Operation
 from api.reading import Asked, Cursor, Limit, Listed, json_of, page, shown
 from api.shapes import ServiceShape
 from api.values import Body, Change, Count, Currency, Flag, KindName, Minutes, Name
@@ -29,7 +30,7 @@ from domain.service import (
     Terms,
 )
 
-router = APIRouter(prefix="/v1/services", tags=["services"])
+router = APIRouter(prefix="/v1/services", tags=["services"], route_class=Operation)
 
 PRICE_MAX = 10**12
 

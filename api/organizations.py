@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.commanding import AnonymouslyCommanded, Changed, IfMatch, answered
 from api.contract import command, query
+from api.operation import Operation
 from api.passwords import NewPassword
 from api.people import newcomer
 from api.reading import Asked, Cursor, Limit, Listed, page, place_of, shown
@@ -22,7 +23,7 @@ from domain.organization import Organization
 from domain.permissions import Actor, ensure_may
 from domain.refusals import NotFound
 
-router = APIRouter(prefix="/v1/organizations", tags=["organizations"])
+router = APIRouter(prefix="/v1/organizations", tags=["organizations"], route_class=Operation)
 
 
 class NewOwner(Body):

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.catalogue_lists import catalogue_rows, place_in_catalogue
 from api.commanding import Changed, Commanded, IfMatch, answered
 from api.contract import command, query
+from api.operation import Operation
 from api.reading import Asked, Cursor, Limit, Listed, page, shown
 from api.resource_shapes import PoolShape
 from api.values import Body, Change, Name
@@ -17,7 +18,7 @@ from application.pooling import ChangePool, CreatePool, change_pool, create_pool
 from domain.permissions import ensure_may
 from domain.pool import POOL_MAX, Pool, Strategy
 
-router = APIRouter(prefix="/v1/pools", tags=["resources"])
+router = APIRouter(prefix="/v1/pools", tags=["resources"], route_class=Operation)
 
 Members = Annotated[tuple[UUID, ...], Field(min_length=1, max_length=POOL_MAX)]
 

@@ -5,10 +5,11 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from api.contract import problems_at
+from api.operation import Operation
 from api.problems import KINDS, REFUSALS, Kind, Rejected
 from api.reading import Listed, shown, whole
 
-router = APIRouter(prefix="/problems", tags=["problems"])
+router = APIRouter(prefix="/problems", tags=["problems"], route_class=Operation)
 
 _MEANING = {kind.slug: " ".join((refused.__doc__ or "").split()) for refused, kind in REFUSALS.items()}
 

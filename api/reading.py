@@ -68,21 +68,10 @@ class Reading:
 
 async def _reading(request: Request) -> Reading:
     actor = actor_of_request(request)
-    if request.scope["query_string"]:
-        ensure_known_parameters(request)
     position = request.headers.get(POSITION_HEADER)
     if position is not None:
         parsed_position(position)
     return Reading(ports_of(request), actor, position)
-
-
-def ensure_known_parameters(request: Request) -> None:
-    """Raises ``Rejected`` for a parameter that does not exist: a filter with a typo would show everything."""
-    known = {field.alias for field in request.scope["route"].dependant.query_params}
-    unknown = [name for name in request.query_params if name not in known]
-    if unknown:
-        errors = [{"pointer": f"/{name}", "detail": "There is no such parameter."} for name in unknown]
-        raise Rejected("unknown-parameter", f"Here one may send: {', '.join(sorted(known)) or 'none'}.", errors=errors)
 
 
 Asked = Annotated[Reading, Depends(_reading)]

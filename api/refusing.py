@@ -78,21 +78,16 @@ async def _invalid(request: Request, invalid: Exception) -> Response:
 
 
 def _rejection(request: Request, errors: Sequence[Mapping[str, Any]]) -> Rejected:
-    first = errors[0]
-    if first["type"] == "json_invalid":
-        return Rejected("malformed-request", f"The body is not JSON: {first['ctx']['error']}, at {first['loc'][-1]}.")
     if any(error["loc"][0] == "path" for error in errors):
         return Rejected("no-such-page", "What stands in the address is not an id.")
-    if first["loc"] == ("body",) and first["type"] != "missing" and not _is_json(request):
-        return Rejected("unsupported-media-type", "Send the body as application/json, and say so in Content-Type.")
+    unknown = [error for error in errors if error["loc"][0] == "query" and error["type"] == "extra_forbidden"]
+    if unknown:
+        known = sorted(field.alias for field in request.scope["route"].dependant.query_params)
+        told = f"Here one may send: {', '.join(known) or 'none'}."
+        return Rejected("unknown-parameter", told, errors=[_pointed(error) for error in unknown[:ERRORS_MAX]])
     pointed = [_pointed(error) for error in errors[:ERRORS_MAX]]
     told = "; ".join(f"{one['pointer'] or 'the body'}: {one['detail']}" for one in pointed)
     return Rejected("invalid-request", told, errors=pointed)
-
-
-def _is_json(request: Request) -> bool:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))
 
 
 def _pointed(error: Mapping[str, Any]) -> dict[str, str]:

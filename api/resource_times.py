@@ -14,6 +14,7 @@ from api.calendar_shapes import CalendarEntryShape
 from api.commanding import Changed, Commanded, IfMatchIfGiven, answered
 from api.contract import command, query
 from api.notes import folded, keep_resource_note, notes_of
+from api.operation import Operation
 from api.proposals import proposals
 from api.reading import Asked, Listed, Reading, shown, whole, window
 from api.resource_shapes import ClosedShape
@@ -36,7 +37,7 @@ from projections import resource_calendars
 from projections.appointments import Entry
 from projections.resource_calendars import ResourceCalendars
 
-router = APIRouter(prefix="/v1/resources/{resource_id}", tags=["resources"])
+router = APIRouter(prefix="/v1/resources/{resource_id}", tags=["resources"], route_class=Operation)
 
 
 class NewClosure(Body):

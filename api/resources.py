@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.catalogue_lists import catalogue_rows, place_in_catalogue
 from api.commanding import Changed, Commanded, IfMatch, answered
 from api.contract import command, query
+from api.operation import Operation
 from api.people import newcomer, store_change
 from api.reading import Asked, Cursor, Limit, Listed, page, shown
 from api.shapes import ResourceShape
@@ -20,7 +21,7 @@ from application.vault import Person
 from domain.permissions import ensure_may
 from domain.resource import CAPACITY_MAX, SHIFTS_MAX, Resource
 
-router = APIRouter(prefix="/v1/resources", tags=["resources"])
+router = APIRouter(prefix="/v1/resources", tags=["resources"], route_class=Operation)
 
 
 class NewResource(Body):

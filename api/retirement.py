@@ -11,13 +11,14 @@ from starlette.responses import Response
 from api.affected import affected
 from api.commanding import Commanded, answered
 from api.contract import command
+from api.operation import Operation
 from api.resource_shapes import RetiredShape
 from api.shapes import VersionedShape
 from api.values import INSTANT_MAX, Body, Instant, Nothing
 from application.resource_times import ReinstateResource, RetireResource, reinstate_resource, retire_resource
 from domain.interval import Interval
 
-router = APIRouter(prefix="/v1/resources/{resource_id}", tags=["resources"])
+router = APIRouter(prefix="/v1/resources/{resource_id}", tags=["resources"], route_class=Operation)
 
 
 class Retirement(Body):

@@ -15,6 +15,7 @@ from api.commanding import Call, Commanded, IfMatch, answered
 from api.contract import command
 from api.nearest_starts import nearest_to_conflicts, skipped_with_nearest
 from api.notes import folded, keep_series_note
+from api.operation import Operation
 from api.problems import RefusedSeries, told_conflict
 from api.series_reads import visits_of
 from api.series_shapes import (
@@ -35,7 +36,7 @@ from domain.permissions import Actor
 from domain.refusals import Conflict, SeriesConflicts
 from domain.series import OnConflict, Series, start_of
 
-router = APIRouter(prefix="/v1/series", tags=["series"])
+router = APIRouter(prefix="/v1/series", tags=["series"], route_class=Operation)
 
 
 @router.post("", **command(BegunSeriesShape, "beginSeries", creates=True))

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.contract import query
 from api.notes import folded
+from api.operation import Operation
 from api.ports import Ports
 from api.reading import Asked, Cursor, Limit, Listed, page, place_of, shown
 from api.series_shapes import SeriesShape, SeriesSummaryShape
@@ -20,7 +21,7 @@ from domain.series import Series
 from projections import series as series_rows
 from projections.series import Entry, SeriesList
 
-router = APIRouter(prefix="/v1/series", tags=["series"])
+router = APIRouter(prefix="/v1/series", tags=["series"], route_class=Operation)
 
 _SHOWN = (
     *("id", "service_id", "customer_id", "start_local", "time_zone", "rrule", "exdates"),

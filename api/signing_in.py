@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from api.commanding import AnonymouslyCommanded, answered, idempotency_key
 from api.contract import command, door
+from api.operation import Operation
 from api.passwords import NewPassword
 from api.people import newcomer
 from api.ports import ports_of
@@ -23,7 +24,7 @@ from application.vault import Person
 from domain.account import Role
 from domain.permissions import Actor
 
-router = APIRouter(prefix="/v1/auth", tags=["sign-in"])
+router = APIRouter(prefix="/v1/auth", tags=["sign-in"], route_class=Operation)
 
 REFRESH_TOKEN_CHARS_MAX = 256
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from api.commanding import Call, Changed, Commanded, answered
 from api.contract import command, query
+from api.operation import Operation
 from api.ports import Ports
 from api.reading import Asked, Cursor, Limit, Listed, page, place_of, shown
 from api.shapes import AppointmentShape
@@ -27,7 +28,7 @@ from domain.waitlist import WINDOWS_MAX
 from projections import waitlist_queue
 from projections.waitlist_queue import Row, WaitlistQueue
 
-router = APIRouter(prefix="/v1/waitlist", tags=["waitlist"])
+router = APIRouter(prefix="/v1/waitlist", tags=["waitlist"], route_class=Operation)
 
 _OfEntry = waiting.Accept | waiting.Decline | waiting.Leave
 WaitlistStatus = Literal["waiting", "offered", "accepted", "left", "ended"]
