@@ -35,7 +35,8 @@ def serve() -> None:
 @app.command()
 def relay() -> None:
     """Carry facts from the journal to Kafka. Start several: one leads, the others wait."""
-    from infra.processes.relay import run
+    with _made_to_stay():
+        from infra.processes.relay import run
 
     _end(run())
 
@@ -45,7 +46,8 @@ def project(
     names: Annotated[list[str] | None, typer.Argument(help="Read models; all of them without.")] = None,
 ) -> None:
     """Keep read models up to date."""
-    from infra.processes.project import run
+    with _made_to_stay():
+        from infra.processes.project import run
 
     _end(run(names or []))
 
@@ -53,7 +55,8 @@ def project(
 @app.command()
 def notify() -> None:
     """Write to customers: e-mail, SMS, push."""
-    from infra.processes.notify import run
+    with _made_to_stay():
+        from infra.processes.notify import run
 
     _end(run())
 
@@ -61,7 +64,8 @@ def notify() -> None:
 @app.command()
 def timekeeper() -> None:
     """Do what the clock causes: let holds lapse."""
-    from infra.processes.timekeeper import run
+    with _made_to_stay():
+        from infra.processes.timekeeper import run
 
     _end(run())
 
