@@ -106,4 +106,7 @@ def test_health_and_metrics_are_there(api: RunningApi) -> None:
     with api.client() as client:
         assert client.get("/livez").json() == {"status": "alive"}
         assert client.get("/readyz").json()["parts"].keys() == {"postgres", "redis", "kafka", "projections"}
-        assert "daybook_http_request_seconds" in client.get("/metrics").text
+        told = client.get("/metrics").text
+        assert "daybook_http_request_seconds" in told
+        for cache in ("streams", "tokens"):
+            assert f'daybook_cache_bytes{{cache="{cache}"}}' in told
