@@ -21,9 +21,9 @@ from tests.bench import report
 from tests.bench.bench import Bench
 from tests.bench.figures import BY_KEY, TARGETS, Figure
 from tests.bench.load import CLIENT
-from tests.bench.rows import booking, contention, costs
+from tests.bench.rows import appends, booking, contention, costs
 
-GROUPS: Sequence[ModuleType] = (booking, contention, costs)
+GROUPS: Sequence[ModuleType] = (booking, contention, costs, appends)
 """In the order in which they are run: what is measured together is in one."""
 ROUNDS, SECONDS = 5, 4.0
 
