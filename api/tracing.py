@@ -14,9 +14,9 @@ def traceparent_of(connection: HTTPConnection) -> str:
     """The request's ``traceparent``; one is made, once, if it has none or a malformed one."""
     known = connection.scope.get(_SCOPE_KEY)
     if known is None:
-        given = connection.headers.get("traceparent", "")
+        given = connection.headers.get("traceparent")
         # What fits is passed on and recorded for ever, so nothing else may.
-        known = given if _TRACEPARENT.fullmatch(given) else _new()
+        known = given if given is not None and _TRACEPARENT.fullmatch(given) else _new()
         connection.scope[_SCOPE_KEY] = known
     return cast(str, known)
 
