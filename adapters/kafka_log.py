@@ -161,13 +161,18 @@ class KafkaFeed:
     """A follower's end: a member of the consumer group ``group``, of which each set of sinks has its own.
 
     It begins at the end of a partition that it is given: what lies before is read from the journal.
+    ``gather_s``: who is in no hurry is told so long after the last news at the earliest, of more at a time.
     """
 
-    def __init__(self, bootstrap: str, topic: str, group: str, messages: FactMessages) -> None:
+    def __init__(
+        self, bootstrap: str, topic: str, group: str, messages: FactMessages, *, gather_s: float = 0.0
+    ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._group = group
         self._messages = messages
+        self._gather_s = gather_s
+        self._news_at = 0.0
         self._consumer: Any = None
         self._connect_at = 0.0
         self._assigned_at = 0.0
@@ -180,7 +185,10 @@ class KafkaFeed:
         try:
             if self._consumer is None:
                 self._connect()
-            arrived = self._consumer.poll(timeout_ms=int(timeout_s * 1_000))
+            gathering_s = min(max(0.0, self._news_at + self._gather_s - time.monotonic()), timeout_s)
+            time.sleep(gathering_s)
+            arrived = self._consumer.poll(timeout_ms=int((timeout_s - gathering_s) * 1_000))
+            self._news_at = time.monotonic() if arrived else self._news_at
             self._partitions = frozenset(place.partition for place in self._consumer.assignment())
             self._ensure_of_use()
         except (KafkaError, OSError, TopicUnavailable) as lost:

@@ -15,7 +15,7 @@ from projections.checkpoint import Sink
 from projections.following import Follower
 
 
-def follower(settings: Settings, sinks: Sequence[Sink], *, process: str) -> Follower:
+def follower(settings: Settings, sinks: Sequence[Sink], *, process: str, gather_s: float = 0.0) -> Follower:
     """A follower of the facts for ``sinks``, in a consumer group of those who follow for the same ones."""
     connect = connecting(settings, process)
     mapper = FactMapper()
@@ -25,6 +25,7 @@ def follower(settings: Settings, sinks: Sequence[Sink], *, process: str) -> Foll
         settings.kafka_topic,
         group,
         FactMessages(mapper, epoch_of(settings, process)),
+        gather_s=gather_s,
     )
     reader = ReopeningJournalReader(connect, mapper)
     return Follower(sinks, feed, reader, connect=connect, partitions=settings.kafka_partitions)

@@ -27,6 +27,8 @@ from projections.delivery_ledger import RECONCILE_AFTER, PostgresLedger
 
 CALLS_MAX = 8
 IDLE_S = 0.3
+GATHER_S = 0.2
+"""A message may be so much later than its reason: one transaction of many notices costs little more than of one."""
 
 MESSAGES = Counter("daybook_messages_total", "What became of messages", ["channel", "state"])
 
@@ -80,7 +82,7 @@ def run() -> int:
     seal = Seal(needed(settings.vault_key, "vault_key").get_secret_value())
     senders = senders_of(settings)
     try:
-        following = follower(settings, [Deliveries()], process="notify")
+        following = follower(settings, [Deliveries()], process="notify", gather_s=GATHER_S)
     except (NotMigrated, psycopg.OperationalError) as failed:
         return cannot("notify", failed)
     _log.info("notify.began", channels=sorted(map(str, senders)))

@@ -33,6 +33,8 @@ LOOK_EVERY_S = 0.5
 """Far below the five seconds by which a timer may be late."""
 REPLAY_LOOK_EVERY_S = 0.1
 """A replay's clock jumps."""
+GATHER_S = 0.2
+"""Timers may be set so much later: they are minutes away, and a transaction of many costs little more than of one."""
 AWAY_LOOK_EVERY_S = 2.0
 """The longest pause while the database is away: what became due meanwhile happens soon after it is back."""
 
@@ -46,7 +48,7 @@ def run() -> int:
     """Until SIGTERM or SIGINT. Raises ``SettingsError``."""
     settings = begun("timekeeper")
     try:
-        following = follower(settings, [Timers(), OfferRounds()], process="timekeeper")
+        following = follower(settings, [Timers(), OfferRounds()], process="timekeeper", gather_s=GATHER_S)
     except (NotMigrated, psycopg.OperationalError) as failed:
         return cannot("timekeeper", failed)
     asyncio.run(_keep_time(settings, following))
