@@ -17,7 +17,7 @@ from types import ModuleType
 from rich.console import Console
 
 from infra.embedded import EmbeddedStack
-from tests.bench import report
+from tests.bench import growth, report
 from tests.bench.bench import Bench
 from tests.bench.figures import BY_KEY, TARGETS, Figure
 from tests.bench.load import CLIENT
@@ -50,6 +50,9 @@ def main() -> int:
         f"{os.cpu_count()} cores, load by {CLIENT}, {asked.rounds} rounds of {asked.seconds:g} s, fsync on,"
         f" {time.monotonic() - began:.0f} s; chart: {out / 'bench.svg'}"
     )
+    if costs := growth.costs_of({figure.key: figure for figure in figures}):
+        growth.chart(costs, out / "growth.svg")
+        console.print(growth.table(costs))
     sys.stdout.write(report.last_line(figures) + "\n")
     return 0 if all(BY_KEY[figure.key].met_by(figure.value) for figure in figures) else 1
 
