@@ -14,7 +14,7 @@ from application.journal import Recorded
 from domain.appointment import Allotment, Appointment, AppointmentFact, Deadlines, InSeries, Status, evolve
 from domain.interval import Interval
 from domain.service import BUFFER_MAX_MIN, DURATION_MAX_MIN
-from projections.table import Table
+from projections.table import Row, Table
 
 ACTIVE = (Status.HELD, Status.PENDING, Status.BOOKED, Status.ARRIVED)
 """An appointment that still is to happen or to end."""
@@ -35,9 +35,9 @@ _APPOINTMENT = Table(
         "claim_start": "timestamptz NOT NULL",
         "claim_end": "timestamptz NOT NULL",
         "resource_ids": "uuid[] NOT NULL",
-        "quantities": "int[] NOT NULL",
+        "quantities": "integer[] NOT NULL",
         "held_until": "timestamptz",
-        "seats": "int NOT NULL",
+        "seats": "integer NOT NULL",
         "session_id": "uuid",
         "series_id": "uuid",
         "recurrence_id": "timestamp",
@@ -103,10 +103,10 @@ class Appointments:
                 created_position=known.created_position if known else recorded.position,
                 position=recorded.position,
             )
-        _APPOINTMENT.upsert(cursor, [_row(entry) for entry in after.values()])
+        _APPOINTMENT.save(cursor, {entry_id: _row(entry) for entry_id, entry in after.items()}, before)
         were, are = _taken(before.values()), _taken(after.values())
         _TAKEN.delete(cursor, were - are)
-        _TAKEN.insert(cursor, [dict(zip(_TAKEN.key, key, strict=True)) for key in are - were])
+        _TAKEN.insert(cursor, are - were)
 
 
 def _taken(entries: Iterable[Entry]) -> set[tuple[UUID, datetime, UUID]]:
@@ -118,7 +118,7 @@ def _load(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Entry]:
     if not ids:
         return {}
     statement = SQL("SELECT {} FROM appointment AS a WHERE id = ANY(%s)").format(_COLUMNS)
-    cursor.execute(statement, (list(ids),), prepare=False)
+    cursor.execute(statement, (list(ids),), prepare=True)
     return {entry.appointment.id: entry for entry in map(_entry, cursor)}
 
 
@@ -153,35 +153,35 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     )
 
 
-def _row(entry: Entry) -> dict[str, object]:
+def _row(entry: Entry) -> Row:
     appointment = entry.appointment
-    return {
-        "id": appointment.id,
-        "organization_id": appointment.organization_id,
-        "service_id": appointment.service_id,
-        "customer_id": appointment.customer_id,
-        "status": appointment.status,
-        "start": appointment.visit.start,
-        "end": appointment.visit.end,
-        "claim_start": appointment.claim.start,
-        "claim_end": appointment.claim.end,
-        "resource_ids": [allotment.resource_id for allotment in appointment.allotments],
-        "quantities": [allotment.quantity for allotment in appointment.allotments],
-        "held_until": appointment.held_until,
-        "seats": appointment.seats,
-        "session_id": appointment.session_id,
-        "series_id": appointment.occurrence.series_id if appointment.occurrence else None,
-        "recurrence_id": appointment.occurrence.recurrence_id if appointment.occurrence else None,
-        "entry_id": appointment.entry_id,
-        "overridden": appointment.overridden,
-        "no_show_at": appointment.deadlines.no_show_at,
-        "release_at": appointment.deadlines.release_at,
-        "remind_at": appointment.deadlines.remind_at,
-        "released": appointment.released,
-        "version": entry.version,
-        "created_position": entry.created_position,
-        "position": entry.position,
-    }
+    return (
+        appointment.id,
+        appointment.organization_id,
+        appointment.service_id,
+        appointment.customer_id,
+        appointment.status,
+        appointment.visit.start,
+        appointment.visit.end,
+        appointment.claim.start,
+        appointment.claim.end,
+        [allotment.resource_id for allotment in appointment.allotments],
+        [allotment.quantity for allotment in appointment.allotments],
+        appointment.held_until,
+        appointment.seats,
+        appointment.session_id,
+        appointment.occurrence.series_id if appointment.occurrence else None,
+        appointment.occurrence.recurrence_id if appointment.occurrence else None,
+        appointment.entry_id,
+        list(appointment.overridden),
+        appointment.deadlines.no_show_at,
+        appointment.deadlines.release_at,
+        list(appointment.deadlines.remind_at),
+        appointment.released,
+        entry.version,
+        entry.created_position,
+        entry.position,
+    )
 
 
 async def listed(  # noqa: PLR0913  one argument per filter of the contract

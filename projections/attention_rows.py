@@ -153,7 +153,7 @@ def _resources(cursor: Cursor[Any], ids: Collection[UUID], location_ids: Collect
     if not ids and not location_ids:
         return []
     statement = "SELECT state::text FROM resource WHERE id = ANY(%s) OR location_id = ANY(%s)"
-    cursor.execute(statement, (list(ids), list(location_ids)), prepare=False)
+    cursor.execute(statement, (list(ids), list(location_ids)), prepare=True)
     return [state for (state,) in cursor]
 
 
@@ -165,7 +165,7 @@ def _concerned(cursor: Cursor[Any], ruling: Collection[Recorded], resource_ids: 
         "SELECT appointment_id FROM taken WHERE resource_id = ANY(%s) AND visit_end > %s"
         " UNION SELECT appointment_id FROM mark WHERE resource_id = ANY(%s)",
         (list(resource_ids), min(recorded.provenance.at for recorded in ruling), list(resource_ids)),
-        prepare=False,
+        prepare=True,
     )
     return {appointment_id for (appointment_id,) in cursor}
 
@@ -174,7 +174,7 @@ def _states(cursor: Cursor[Any], table: Table, ids: Collection[UUID | None]) -> 
     if not ids:
         return []
     statement = SQL("SELECT state::text FROM {} WHERE id = ANY(%s)").format(Identifier(table.name))
-    cursor.execute(statement, (list(ids),), prepare=False)
+    cursor.execute(statement, (list(ids),), prepare=True)
     return [state for (state,) in cursor]
 
 
@@ -182,7 +182,7 @@ def _marks(cursor: Cursor[Any], visits: Collection[UUID]) -> dict[Key, Mark]:
     if not visits:
         return {}
     statement = SQL("SELECT {} FROM mark WHERE appointment_id = ANY(%s)").format(MARK_COLUMNS)
-    cursor.execute(statement, (list(visits),), prepare=False)
+    cursor.execute(statement, (list(visits),), prepare=True)
     return {Key(mark.appointment_id, mark.resource_id): mark for mark in map(mark_of, cursor)}
 
 
@@ -194,21 +194,19 @@ def mark_of(row: tuple[Any, ...]) -> Mark:
 
 def save(cursor: Cursor[Any], before: Rows, after: Rows) -> None:
     """Write what is different."""
-    _LOCATION.upsert(cursor, [{"id": key, "state": state} for key, state in _new(before.locations, after.locations)])
+    _LOCATION.upsert(cursor, _new(before.locations, after.locations))
     _RESOURCE.upsert(
         cursor,
-        [
-            {"id": key, "location_id": state.location_id, "state": state}
-            for key, state in _new(before.resources, after.resources)
-        ],
+        [(key, state.location_id, state) for key, state in _new(before.resources, after.resources)],
     )
     _VISIT.delete(cursor, [(visit_id,) for visit_id in before.visits.keys() - after.visits.keys()])
-    _VISIT.upsert(cursor, [{"id": key, "state": state} for key, state in _new(before.visits, after.visits)])
+    visits = {key: (key, state) for key, state in _new(before.visits, after.visits)}
+    _VISIT.save(cursor, visits, before.visits)
     were, are = _taken(before), _taken(after)
     _TAKEN.delete(cursor, were - are)
-    _TAKEN.insert(cursor, [dict(zip(_TAKEN.key, key, strict=True)) for key in are - were])
+    _TAKEN.insert(cursor, are - were)
     _MARK.delete(cursor, before.marks.keys() - after.marks.keys())
-    _MARK.upsert(cursor, [mark for _, mark in _new(before.marks, after.marks)])
+    _MARK.upsert(cursor, _MARK.rows_of(mark for _, mark in _new(before.marks, after.marks)))
 
 
 def _new(before: Mapping[K, V], after: Mapping[K, V]) -> list[tuple[K, V]]:

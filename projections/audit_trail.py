@@ -70,15 +70,15 @@ class AuditTrail:
         _FACT.insert(
             cursor,
             [
-                {
-                    "position": recorded.position,
-                    "organization_id": recorded.provenance.organization_id,
-                    "stream_id": recorded.stream_id,
-                    "version": recorded.version,
-                    "topic": recorded.fact.TOPIC,
-                    "actor_id": recorded.provenance.actor_id,
-                    "at": recorded.provenance.at,
-                }
+                (
+                    recorded.position,
+                    recorded.provenance.organization_id,
+                    recorded.stream_id,
+                    recorded.version,
+                    recorded.fact.TOPIC,
+                    recorded.provenance.actor_id,
+                    recorded.provenance.at,
+                )
                 for recorded in batch
             ],
         )

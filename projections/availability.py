@@ -4,7 +4,7 @@
 taken from, the planes of the one or two blocks that it lies in.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -39,18 +39,14 @@ class Availability:
         self._masks = masks
 
     def project(self, batch: Sequence[Recorded], cursor: Cursor[Any]) -> None:
-        touching = [recorded for recorded in batch if isinstance(recorded.fact, TOUCHING)]
-        news: list[Change] = []
-        if touching:
-            rows = load(cursor, touching)
-            for recorded in touching:
-                news += _project_one(recorded, rows)
-            rows.save(cursor)
-            # Before the commit: who sees the commit finds the cache at least as new. Should the batch be rolled
-            # back, the cache is ahead of the rows for a while, but not of the journal.
-            blocks = rows.written_blocks()
-            if self._masks is not None and blocks:
-                self._masks.put(blocks)
+        rows = load(cursor, batch)
+        news = [change for recorded in batch for change in _project_one(recorded, rows)]
+        rows.save(cursor)
+        # Before the commit: who sees the commit finds the cache at least as new. Should the batch be rolled
+        # back, the cache is ahead of the rows for a while, but not of the journal.
+        blocks = rows.written_blocks() if self._masks is not None else {}
+        if self._masks is not None and blocks:
+            self._masks.put(blocks)
         self._changes.record(cursor, news)
 
     def after_commit(self, batch: Sequence[Recorded]) -> None:  # noqa: ARG002  the changes are known
@@ -59,6 +55,7 @@ class Availability:
 
 def _project_one(recorded: Recorded, rows: Rows) -> Iterator[Change]:
     """Change the rows, and tell the services whose slots may have changed with them."""
+    told: Iterable[UUID]
     match recorded.fact:
         case SlotClaimed() | ClaimReleased() as fact:
             affected = _claimed(recorded, fact, rows)
@@ -67,7 +64,7 @@ def _project_one(recorded: Recorded, rows: Rows) -> Iterator[Change]:
             before = rows.sessions.get(fact.session_id)
             after = session.evolve(before, fact)
             affected = Affected(None, after.visit.start, after.visit.end)
-            told = iter([after.service_id])
+            told = [after.service_id]
             if after.is_open:
                 rows.sessions.put(after.id, after)
             else:
@@ -75,6 +72,7 @@ def _project_one(recorded: Recorded, rows: Rows) -> Iterator[Change]:
         case VisitEntered() | VisitLeft() as fact:
             affected, told = _counted(fact, rows)
         case fact if isinstance(fact, RULING):
+            rows.rules.taking.clear()
             affected, told = ruled(recorded, fact, rows.rules)
         case _:
             raise AssertionError(recorded.fact)
@@ -116,16 +114,16 @@ def _apply(recorded: Recorded, claim: LiveClaim, rows: Rows, *, add_it: bool) ->
         rows.blocks.put(key, Used(recorded.position, planes))
 
 
-def _counted(fact: VisitEntered | VisitLeft, rows: Rows) -> tuple[Affected | None, Iterator[UUID]]:
+def _counted(fact: VisitEntered | VisitLeft, rows: Rows) -> tuple[Affected | None, Iterable[UUID]]:
     """A visit that its service's limits count. What a customer's page says is no matter of slots."""
     if rows.rules.services.get(fact.holder_id) is None:
-        return None, iter(())
+        return None, ()
     key = (fact.holder_id, fact.month, fact.appointment_id)
     if isinstance(fact, VisitEntered):
         rows.visits.put(key, fact)
     else:
         rows.visits.remove(key)
-    return Affected(None), iter([fact.holder_id])
+    return Affected(None), [fact.holder_id]
 
 
 def _change(recorded: Recorded, service_id: UUID, affected: Affected) -> Change:

@@ -20,14 +20,14 @@ from domain.resource_day import ResourceDayFact
 from domain.session import Session, SessionFact
 from projections import availability_rules
 from projections.availability_rules import RULING, Rules
-from projections.table import Table
+from projections.table import Row, Table
 from projections.touched_rows import Touched
 
 _BLOCK = Table(
     "block",
     {
         "resource_id": "uuid NOT NULL",
-        "number": "int NOT NULL",
+        "number": "integer NOT NULL",
         "position": "bigint NOT NULL",
         "planes": "bytea NOT NULL",
     },
@@ -41,7 +41,7 @@ _CLAIM = Table(
         "resource_id": "uuid NOT NULL",
         "start": "timestamptz NOT NULL",
         "end": "timestamptz NOT NULL",
-        "quantity": "int NOT NULL",
+        "quantity": "integer NOT NULL",
         "until": "timestamptz",
     },
     key=("page_id", "appointment_id"),
@@ -121,8 +121,8 @@ class Rows:
 
     def save(self, cursor: Cursor[Any]) -> None:
         _CLAIM.delete(cursor, self.claims.removed())
-        _CLAIM.upsert(cursor, [_claim_row(key, claim) for key, claim in self.claims.written()])
-        _BLOCK.upsert(cursor, [_block_row(key, block) for key, block in self.written_blocks().items()])
+        self.claims.save(cursor, _CLAIM, _claim_row)
+        self.blocks.save(cursor, _BLOCK, _block_row)
         _SESSION.delete(cursor, [(key,) for key in self.sessions.removed()])
         _SESSION.upsert(cursor, [_session_row(state) for _, state in self.sessions.written()])
         _VISIT.delete(cursor, self.visits.removed())
@@ -155,7 +155,7 @@ def _claims(cursor: Cursor[Any], keys: Collection[ClaimKey]) -> dict[ClaimKey, L
         'SELECT page_id, appointment_id, resource_id, "start", "end", quantity, until FROM claim'
         " JOIN unnest(%s::uuid[], %s::uuid[]) AS wanted (page_id, appointment_id) USING (page_id, appointment_id)",
         ([key.page_id for key in keys], [key.appointment_id for key in keys]),
-        prepare=False,
+        prepare=True,
     )
     return {
         ClaimKey(page_id, appointment_id): LiveClaim(
@@ -172,7 +172,7 @@ def _blocks(cursor: Cursor[Any], keys: Collection[BlockKey]) -> Mapping[BlockKey
         "SELECT resource_id, number, position, planes FROM block"
         " JOIN unnest(%s::uuid[], %s::int[]) AS wanted (resource_id, number) USING (resource_id, number)",
         ([key.resource_id for key in keys], [key.number for key in keys]),
-        prepare=False,
+        prepare=True,
         binary=True,
     )
     return {
@@ -184,37 +184,21 @@ def _blocks(cursor: Cursor[Any], keys: Collection[BlockKey]) -> Mapping[BlockKey
 def _sessions(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Session]:
     if not ids:
         return {}
-    cursor.execute(
-        "SELECT session_id, state::text FROM session WHERE session_id = ANY(%s)", (list(ids),), prepare=False
-    )
+    cursor.execute("SELECT session_id, state::text FROM session WHERE session_id = ANY(%s)", (list(ids),), prepare=True)
     return {key: SESSION_STATE.decode(state) for key, state in cursor}
 
 
-def _claim_row(key: ClaimKey, claim: LiveClaim) -> dict[str, object]:
-    return {
-        **key._asdict(),
-        "resource_id": claim.resource_id,
-        "start": claim.interval.start,
-        "end": claim.interval.end,
-        "quantity": claim.quantity,
-        "until": claim.until,
-    }
+def _claim_row(key: ClaimKey, claim: LiveClaim) -> Row:
+    return (*key, claim.resource_id, claim.interval.start, claim.interval.end, claim.quantity, claim.until)
 
 
-def _block_row(key: BlockKey, block: Block) -> dict[str, object]:
-    # Bytes travel in JSON the way PostgreSQL writes them itself.
-    return {**key._asdict(), "position": block.version, "planes": "\\x" + block.planes.hex()}
+def _block_row(key: BlockKey, used: Used) -> Row:
+    return (*key, used.position, packed(used.planes, BLOCK_MIN))
 
 
-def _session_row(state: Session) -> dict[str, object]:
-    return {"session_id": state.id, "service_id": state.service_id, "start": state.visit.start, "state": state}
+def _session_row(state: Session) -> Row:
+    return (state.id, state.service_id, state.visit.start, state)
 
 
-def _visit_row(entered: VisitEntered) -> dict[str, object]:
-    return {
-        "service_id": entered.holder_id,
-        "month": entered.month,
-        "appointment_id": entered.appointment_id,
-        "start": entered.visit.start,
-        "until": entered.until,
-    }
+def _visit_row(entered: VisitEntered) -> Row:
+    return (entered.holder_id, entered.month, entered.appointment_id, entered.visit.start, entered.until)

@@ -1,7 +1,7 @@
 """The tables of ``projections.availability`` that say who can give a service and when they are open."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from domain.pool import Pool, PoolFact, PoolTurnsFact
 from domain.resource import Resource, ResourceFact
 from domain.resource_day import ResourceDayFact
 from domain.service import Service, ServiceFact
-from projections.table import Table
+from projections.table import Row, Table
 from projections.touched_rows import Touched
 
 _RESOURCE = Table(
@@ -115,7 +115,10 @@ class Placed(NamedTuple, Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """``turns``: which resource a pool gave last, by the pool; ``time_zones`` by organization."""
+    """``turns``: which resource a pool gave last, by the pool; ``time_zones`` by organization.
+
+    ``taking`` remembers ``services_taking`` by resource: to be cleared when any rule changes.
+    """
 
     resources: Touched[UUID, Placed[Resource]]
     locations: Touched[UUID, Placed[Location]]
@@ -124,19 +127,24 @@ class Rules:
     turns: Touched[UUID, UUID]
     services: Touched[UUID, Placed[Service]]
     time_zones: Touched[UUID, str]
+    taking: dict[UUID, list[UUID]] = field(default_factory=dict)
 
     def save(self, cursor: Cursor[Any]) -> None:
         _RESOURCE.upsert(cursor, [_resource_row(placed) for _, placed in self.resources.written()])
-        _LOCATION.upsert(cursor, [{"location_id": key, **placed._asdict()} for key, placed in self.locations.written()])
-        _LISTING.upsert(cursor, [{"resource_id": key, **listing._asdict()} for key, listing in self.listings.written()])
+        _LOCATION.upsert(cursor, [(key, *placed) for key, placed in self.locations.written()])
+        _LISTING.upsert(cursor, [(key, *listing) for key, listing in self.listings.written()])
         _POOL.upsert(cursor, [_pool_row(placed) for _, placed in self.pools.written()])
-        _TURN.upsert(cursor, [{"pool_id": pool_id, "last": last} for pool_id, last in self.turns.written()])
+        _TURN.upsert(cursor, list(self.turns.written()))
         _SERVICE.upsert(cursor, [_service_row(placed) for _, placed in self.services.written()])
-        zones = self.time_zones.written()
-        _ORGANIZATION.upsert(cursor, [{"organization_id": key, "time_zone": zone} for key, zone in zones])
+        _ORGANIZATION.upsert(cursor, list(self.time_zones.written()))
 
     def services_taking(self, resource_id: UUID, organization_id: UUID) -> Iterator[UUID]:
         """The services whose slots may depend on a resource."""
+        if resource_id not in self.taking:
+            self.taking[resource_id] = list(self._services_taking(resource_id, organization_id))
+        return iter(self.taking[resource_id])
+
+    def _services_taking(self, resource_id: UUID, organization_id: UUID) -> Iterator[UUID]:
         listing = self.listings.get(resource_id)
         pools = {placed.state.id for placed in self.pools.values() if resource_id in placed.state.resource_ids}
         for service in self.services_of(organization_id):
@@ -185,7 +193,7 @@ def _placed(
     statement = SQL("SELECT {}, position, state::text FROM {} WHERE {} = ANY(%s)").format(
         Identifier(f"{table}_id"), Identifier(table), Identifier(column)
     )
-    cursor.execute(statement, (list(ids),), prepare=False)
+    cursor.execute(statement, (list(ids),), prepare=True)
     return {key: Placed(position, decoder.decode(state)) for key, position, state in cursor}
 
 
@@ -195,33 +203,28 @@ def _listings(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Listing]
     cursor.execute(
         "SELECT resource_id, organization_id, kind, position FROM listing WHERE resource_id = ANY(%s)",
         (list(ids),),
-        prepare=False,
+        prepare=True,
     )
     return {key: Listing(*row) for key, *row in cursor}
 
 
-def _resource_row(placed: Placed[Resource]) -> dict[str, object]:
+def _resource_row(placed: Placed[Resource]) -> Row:
+    return (placed.state.id, placed.state.location_id, *placed)
+
+
+def _pool_row(placed: Placed[Pool]) -> Row:
     state = placed.state
-    return {"resource_id": state.id, "location_id": state.location_id, **placed._asdict()}
+    return (state.id, state.organization_id, placed.position, state.resource_ids, state)
 
 
-def _pool_row(placed: Placed[Pool]) -> dict[str, object]:
-    state = placed.state
-    return {
-        "pool_id": state.id,
-        "organization_id": state.organization_id,
-        "resource_ids": state.resource_ids,
-        **placed._asdict(),
-    }
-
-
-def _service_row(placed: Placed[Service]) -> dict[str, object]:
+def _service_row(placed: Placed[Service]) -> Row:
     needs = placed.state.terms.requirements
-    return {
-        "service_id": placed.state.id,
-        "organization_id": placed.state.organization_id,
-        "kinds": [need.kind for need in needs if need.kind],
-        "resource_ids": [need.resource_id for need in needs if need.resource_id],
-        "pool_ids": [need.pool_id for need in needs if need.pool_id],
-        **placed._asdict(),
-    }
+    return (
+        placed.state.id,
+        placed.state.organization_id,
+        placed.position,
+        [need.kind for need in needs if need.kind],
+        [need.resource_id for need in needs if need.resource_id],
+        [need.pool_id for need in needs if need.pool_id],
+        placed.state,
+    )

@@ -1,7 +1,7 @@
 """What a batch of facts does to resources' calendars: the rows that it writes and removes, and what followers hear."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -52,15 +52,19 @@ class Opened:
 
 @dataclass(slots=True)
 class CalendarBatch:
-    """As much of the calendars as the batch touches. What is to be written is by key, None: to be removed."""
+    """As much of the calendars as the batch touches. What is to be written is by key, None: to be removed.
 
+    ``known``: the keys of all rows that are there, by table.
+    """
+
+    known: Mapping[str, Container[Any]]
     visits: dict[UUID, Appointment]
     guests: dict[UUID, Guest]
     sessions: dict[UUID, Opened]
     news: list[Change] = field(default_factory=list)
     _entries: dict[Key, Entry | None] = field(default_factory=dict)
     _seats: dict[tuple[UUID, UUID], Seat | None] = field(default_factory=dict)
-    _guests: dict[UUID, Guest | None] = field(default_factory=dict)
+    _guests: dict[tuple[UUID], Guest | None] = field(default_factory=dict)
 
     def take(self, recorded: Recorded) -> None:
         fact = recorded.fact
@@ -76,9 +80,8 @@ class CalendarBatch:
 
     def store(self, cursor: Cursor[Any]) -> None:
         """Write and remove, once for all facts."""
-        _store(cursor, ENTRY, self._entries)
-        _store(cursor, SEAT, self._seats)
-        _store(cursor, GUEST, {(appointment_id,): guest for appointment_id, guest in self._guests.items()})
+        for table, rows in ((ENTRY, self._entries), (SEAT, self._seats), (GUEST, self._guests)):
+            _store(cursor, table, rows, self.known[table.name])
 
     def _follow_visit(self, recorded: Recorded, fact: AppointmentFact) -> None:
         before = self.visits.get(fact.appointment_id)
@@ -89,9 +92,9 @@ class CalendarBatch:
         self._remove(recorded, visit.id, left - {entry.resource_id for entry in entered})
         guest = guest_of(visit, recorded.version)
         if guest:
-            self._guests[visit.id] = self.guests[visit.id] = guest
+            self._guests[visit.id,] = self.guests[visit.id] = guest
         elif self.guests.pop(visit.id, None):
-            self._guests[visit.id] = None
+            self._guests[visit.id,] = None
         opened = self.sessions.get(guest.session_id) if guest else None
         if guest and opened and visit.id in opened.seats:
             self._tell(recorded, opened.entries(), _shown_guest(guest))
@@ -153,12 +156,14 @@ class CalendarBatch:
 
 def loaded(cursor: Cursor[Any], facts: Sequence[Recorded]) -> CalendarBatch:
     """A batch that knows of the calendars what these facts may touch."""
-    visit_ids, session_ids = set(), set()
+    visit_ids, session_ids, closure_ids = set(), set(), set()
     for recorded in facts:
         match recorded.fact:
             case SeatsTaken(session_id=session_id, appointment_id=appointment_id):
                 session_ids.add(session_id)
                 visit_ids.add(appointment_id)
+            case ResourceClosedFor(closure_id=closure_id):
+                closure_ids.add(closure_id)
             case fact if isinstance(fact, SessionFact):
                 session_ids.add(fact.session_id)
             case fact if isinstance(fact, AppointmentFact) and recorded.version > 1:
@@ -167,12 +172,17 @@ def loaded(cursor: Cursor[Any], facts: Sequence[Recorded]) -> CalendarBatch:
     guests = {guest.appointment_id: guest for guest in seated}
     session_ids |= {guest.session_id for guest in guests.values()}
     entries: defaultdict[UUID, list[Entry]] = defaultdict(list)
-    for entry in map(entry_from, _rows(cursor, ENTRY, "id", visit_ids | session_ids)):
+    for entry in map(entry_from, _rows(cursor, ENTRY, "id", visit_ids | session_ids | closure_ids)):
         entries[entry.id].append(entry)
     seats: defaultdict[UUID, dict[UUID, Seat]] = defaultdict(dict)
     for seat in map(seat_from, _rows(cursor, SEAT, "session_id", session_ids)):
         seats[seat.session_id][seat.appointment_id] = seat
     return CalendarBatch(
+        known={
+            ENTRY.name: {(entry.id, entry.resource_id) for its in entries.values() for entry in its},
+            SEAT.name: {(session_id, appointment_id) for session_id, its in seats.items() for appointment_id in its},
+            GUEST.name: {(appointment_id,) for appointment_id in guests},
+        },
         visits={its_id: visit_from(its) for its_id, its in entries.items() if its_id in visit_ids}
         | {guest.appointment_id: visit_of(guest) for guest in guests.values()},
         guests=guests,
@@ -191,13 +201,14 @@ def _rows(cursor: Cursor[Any], table: Table, key: str, wanted: Collection[UUID])
     statement = SQL("SELECT {} FROM {} WHERE {} = ANY(%s) ORDER BY {}").format(
         columns, Identifier(table.name), Identifier(key), SQL(", ").join(map(Identifier, table.key))
     )
-    cursor.execute(statement, (list(wanted),), prepare=False)
+    cursor.execute(statement, (list(wanted),), prepare=True)
     return [dict(zip(table.columns, row, strict=True)) for row in cursor]
 
 
-def _store(cursor: Cursor[Any], table: Table, rows: Mapping[Any, object | None]) -> None:
+def _store(cursor: Cursor[Any], table: Table, rows: Mapping[Any, object | None], known: Container[Any]) -> None:
     table.delete(cursor, [key for key, row in rows.items() if row is None])
-    table.upsert(cursor, [row for row in rows.values() if row is not None])
+    written = {key: row for key, row in rows.items() if row is not None}
+    table.save(cursor, dict(zip(written, table.rows_of(written.values()), strict=True)), known)
 
 
 def _shown_guest(guest: Guest) -> dict[str, object]:

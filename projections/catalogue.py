@@ -17,7 +17,7 @@ from domain.organization import Organization, OrganizationFact
 from domain.pool import Pool, PoolFact
 from domain.resource import Resource, ResourceFact
 from domain.service import Service, ServiceFact
-from projections.table import Table
+from projections.table import Row, Table
 
 KINDS: dict[str, type[Owned]] = {
     "organization": Organization,
@@ -92,7 +92,7 @@ def _after(entry: Entry[Owned] | None, recorded: Recorded) -> Entry[Owned]:
 def _load(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Entry[Owned]]:
     if not ids:
         return {}
-    cursor.execute(f"{_SELECT} FROM entry WHERE id = ANY(%s)", (list(ids),), prepare=False)
+    cursor.execute(f"{_SELECT} FROM entry WHERE id = ANY(%s)", (list(ids),), prepare=True)
     return {entry.state.id: entry for entry in _entries(cursor)}
 
 
@@ -103,16 +103,16 @@ def _entries(rows: Iterable[tuple[Any, ...]]) -> list[Entry[Any]]:
     ]
 
 
-def _row(entry: Entry[Owned]) -> dict[str, object]:
-    return {
-        "id": entry.state.id,
-        "kind": _NAMES[type(entry.state)],
-        "organization_id": entry.state.organization_id,
-        "created_position": entry.created_position,
-        "position": entry.position,
-        "version": entry.version,
-        "state": entry.state,
-    }
+def _row(entry: Entry[Owned]) -> Row:
+    return (
+        entry.state.id,
+        _NAMES[type(entry.state)],
+        entry.state.organization_id,
+        entry.created_position,
+        entry.position,
+        entry.version,
+        entry.state,
+    )
 
 
 async def listed(

@@ -21,7 +21,7 @@ RETAINED_FOR = timedelta(days=30)
 _CHANGE = Table(
     "change",
     {
-        "partition": "int NOT NULL",
+        "partition": "integer NOT NULL",
         "position": "bigint NOT NULL",
         "organization_id": "uuid NOT NULL",
         "topic": "text NOT NULL",
@@ -78,14 +78,14 @@ class ChangeLog:
             partition = partition_of(change.organization_id, self._partitions)
             latest[partition] = max(latest.get(partition, change.at), change.at)
             rows.append(
-                {
-                    "partition": partition,
-                    "position": change.position,
-                    "organization_id": change.organization_id,
-                    "topic": change.topic,
-                    "at": change.at,
-                    "data": msgspec.Raw(change.data),
-                }
+                (
+                    partition,
+                    change.position,
+                    change.organization_id,
+                    change.topic,
+                    change.at,
+                    msgspec.Raw(change.data),
+                )
             )
         _CHANGE.insert(cursor, rows)
         _prune(cursor, latest)
@@ -110,7 +110,7 @@ def _prune(cursor: Cursor[Any], latest: Mapping[int, datetime]) -> None:
         " FROM unnest(%s::int[], %s::timestamptz[]) AS new (partition, latest)"
         " ON CONFLICT (partition) DO UPDATE SET latest = greatest(pruned.latest, excluded.latest)",
         (partitions, times),
-        prepare=False,
+        prepare=True,
     )
     # Only these partitions: another process may be writing the others.
     cursor.execute(
@@ -122,7 +122,7 @@ def _prune(cursor: Cursor[Any], latest: Mapping[int, datetime]) -> None:
         " UPDATE pruned SET position = greatest(pruned.position, highest.position)"
         " FROM highest WHERE pruned.partition = highest.partition",
         (partitions, RETAINED_FOR.total_seconds()),
-        prepare=False,
+        prepare=True,
     )
 
 

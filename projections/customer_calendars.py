@@ -35,7 +35,7 @@ _ENTRY = Table(
         "end": "timestamptz NOT NULL",
         "resource_ids": "uuid[] NOT NULL",
         "held_until": "timestamptz",
-        "seats": "int NOT NULL",
+        "seats": "integer NOT NULL",
         "session_id": "uuid",
         "series_id": "uuid",
         "recurrence_id": "timestamp",
@@ -92,13 +92,14 @@ class CustomerCalendars:
         facts = [(recorded, recorded.fact) for recorded in batch if isinstance(recorded.fact, AppointmentFact)]
         begun = {fact.appointment_id for recorded, fact in facts if recorded.version == 1}
         visits = _load(cursor, {fact.appointment_id for _, fact in facts} - begun)
+        known = frozenset(visits)
         written: dict[UUID, Entry] = {}
         news: list[Change] = []
         for recorded, fact in facts:
             visit = visits[fact.appointment_id] = evolve(visits.get(fact.appointment_id), fact)
             written[visit.id] = entry = _seen(recorded, visit)
             news.append(_change(recorded, entry))
-        _ENTRY.upsert(cursor, written.values())
+        _ENTRY.save(cursor, dict(zip(written, _ENTRY.rows_of(written.values()), strict=True)), known)
         self._changes.record(cursor, news)
 
     def after_commit(self, batch: Sequence[Recorded]) -> None:  # noqa: ARG002  the changes are known
@@ -140,7 +141,7 @@ def _load(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Appointment]
     if not ids:
         return {}
     statement = SQL("SELECT {} FROM entry WHERE id = ANY(%s)").format(_COLUMNS)
-    cursor.execute(statement, (list(ids),), prepare=False)
+    cursor.execute(statement, (list(ids),), prepare=True)
     return {entry.id: _visit(entry) for entry in map(_entry, cursor)}
 
 

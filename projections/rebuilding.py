@@ -116,7 +116,7 @@ def replayed_digest(
     schema = Identifier(f"{sink.NAME}__replay")
     with connection.transaction(force_rollback=True), connection.cursor() as cursor:
         cursor.execute(SQL("CREATE SCHEMA {}").format(schema))
-        cursor.execute(SQL("SET LOCAL search_path = {}").format(schema))
+        prepare(connection, f"{sink.NAME}__replay")
         cursor.execute(sink.TABLES, prepare=False)
         for page in _pages(sink, reader, 0, max(upto.values(), default=0)):
             wanted = [r for r in page if r.position <= upto[partition_of(r.provenance.organization_id, partitions)]]

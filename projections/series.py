@@ -25,7 +25,7 @@ _SERIES = Table(
         "time_zone": "text NOT NULL",
         "rrule": "text NOT NULL",
         "exdates": "timestamp[] NOT NULL",
-        "occurrence_count": "int NOT NULL",
+        "occurrence_count": "integer NOT NULL",
         "version": "bigint NOT NULL",
         "created_position": "bigint NOT NULL",
         "position": "bigint NOT NULL",
@@ -72,7 +72,7 @@ class SeriesList:
         entries = _load(cursor, {fact.series_id for recorded, fact in facts if recorded.version > 1})
         for recorded, fact in facts:
             entries[fact.series_id] = _after(entries.get(fact.series_id), recorded, fact)
-        _SERIES.upsert(cursor, entries.values())
+        _SERIES.upsert(cursor, _SERIES.rows_of(entries.values()))
 
 
 def _after(entry: Entry | None, recorded: Recorded, fact: SeriesFact) -> Entry:
@@ -106,7 +106,7 @@ def _load(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Entry]:
     if not ids:
         return {}
     statement = SQL("SELECT {} FROM series WHERE id = ANY(%s)").format(_COLUMNS)
-    cursor.execute(statement, (list(ids),), prepare=False)
+    cursor.execute(statement, (list(ids),), prepare=True)
     return {entry.id: entry for entry in map(_entry, cursor)}
 
 

@@ -1,7 +1,11 @@
 """Rows that a batch of facts touches: read at once, changed in memory, written at once."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from psycopg import Cursor
+
+from projections.table import Row, Table
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -11,7 +15,8 @@ class Touched(Generic[K, V]):
     """Rows as they were read and then changed; only the changed ones are written."""
 
     def __init__(self, read: Mapping[K, V] | None = None) -> None:
-        self._now = dict(read or {})
+        self._read = read or {}
+        self._now = dict(self._read)
         self._changed: set[K] = set()
 
     def get(self, key: K) -> V | None:
@@ -33,3 +38,7 @@ class Touched(Generic[K, V]):
 
     def removed(self) -> list[K]:
         return [key for key in self._changed if key not in self._now]
+
+    def save(self, cursor: Cursor[Any], table: Table, row: Callable[[K, V], Row]) -> None:
+        """Write what changed, where all that was there had been read."""
+        table.save(cursor, {key: row(key, value) for key, value in self.written()}, self._read)

@@ -145,24 +145,24 @@ def shown(row: Row) -> dict[str, object]:
     return answer
 
 
-def _stored(row: Row) -> dict[str, object]:
-    return {
-        "id": row.state.id,
-        "organization_id": row.organization_id,
-        "joined": row.joined,
-        "status": row.status,
-        "customer_id": row.state.customer_id,
-        "service_id": row.state.service_id,
-        "appointment_id": row.appointment_id,
-        "state": row.state,
-        "position": row.position,
-    }
+def _stored(row: Row) -> tuple[object, ...]:
+    return (
+        row.state.id,
+        row.organization_id,
+        row.joined,
+        row.status,
+        row.state.customer_id,
+        row.state.service_id,
+        row.appointment_id,
+        row.state,
+        row.position,
+    )
 
 
 def _load(cursor: Cursor[Any], ids: Collection[UUID]) -> dict[UUID, Row]:
     if not ids:
         return {}
-    cursor.execute(SQL("SELECT {} FROM entry WHERE id = ANY(%s)").format(SQL(_COLUMNS)), (list(ids),), prepare=False)
+    cursor.execute(SQL("SELECT {} FROM entry WHERE id = ANY(%s)").format(SQL(_COLUMNS)), (list(ids),), prepare=True)
     return {row.state.id: row for row in map(_row, cursor)}
 
 
