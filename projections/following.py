@@ -7,6 +7,8 @@ misses is read from the journal, and while it brings nothing the journal is aske
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from prometheus_client import Gauge
@@ -57,6 +59,7 @@ class Follower:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outlets = [Outlet(sink, connect, partitions, monotonic=monotonic) for sink in sinks]
+        self._threads = ThreadPoolExecutor(len(self._outlets), "outlet")
         self._feed = feed
         self._reader = reader
         self._all_partitions = frozenset(range(partitions))
@@ -90,6 +93,7 @@ class Follower:
                     )
                     self._stop.pause(delay_s)
         finally:
+            self._threads.shutdown()
             self._feed.close()
             for outlet in self._outlets:
                 outlet.close()
@@ -104,8 +108,7 @@ class Follower:
         self._hear(deliveries)
         able = [outlet for outlet in self._outlets if outlet.ready()]
         before = {outlet.name: outlet.applied_total for outlet in able}
-        for outlet in able:
-            outlet.deliver(deliveries)
+        self._at_once([partial(outlet.deliver, deliveries) for outlet in able])
         # Read after polling: what was polled and dropped for a partition that is behind is in this page, or before.
         self._refill(able)
         self._look_if_silent(able)
@@ -159,6 +162,7 @@ class Follower:
             key=lambda pair: pair[0],
         )
         page, first, complete = None, 0, False
+        refills = []
         for start, outlet in wanting:
             # Sinks that are about as far share a page; a new sink far behind does not hold the others up.
             if page is None or not (complete or start < page[-1].position):
@@ -166,7 +170,13 @@ class Follower:
                 page = self._reader.read(after=first, limit=PAGE_FACTS_MAX)
                 complete = len(page) < PAGE_FACTS_MAX
                 self._head = max(self._head, page[-1].position if page else first)
-            outlet.refill(page, complete=complete)
+            refills.append(partial(outlet.refill, page, complete=complete))
+        self._at_once(refills)
+
+    def _at_once(self, work: Sequence[Callable[[], object]]) -> None:
+        """Each outlet in a thread of its own: while PostgreSQL works for one, facts are made rows for another."""
+        for done in [self._threads.submit(one) for one in work]:
+            done.result()
 
     def _look_if_silent(self, outlets: Sequence[Outlet]) -> None:
         now = self._monotonic()
