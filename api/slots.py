@@ -1,21 +1,29 @@
 """Free slots of a service."""
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.contract import query
-from api.reading import Asked, shown, window, zone_named
+from api.operation import Operation
+from api.reading import Asked, window, zone_named
 from api.shapes import SlotsShape
 from api.values import DayOrInstant, ZoneName
-from application.slots import find_slots, time_zone_of
+from application.slots import FreeSlots, Slot, Sources, offer_of, slots_of, time_zone_of
 from domain.permissions import ensure_may
 from domain.service import SEATS_MAX
+from domain.wall_clock import A_DAY, MINUTES_PER_DAY
 from projections.availability import Availability
 
-router = APIRouter(prefix="/v1/services", tags=["services"])
+router = APIRouter(prefix="/v1/services", tags=["services"], route_class=Operation)
+
+MEDIA_TYPE = "application/json"
+_TIMES = [f"{minute // 60:02}:{minute % 60:02}:00Z" for minute in range(MINUTES_PER_DAY)]
 
 
 @router.get("/{service_id}/slots", **query(SlotsShape, "findSlots"))
@@ -37,10 +45,45 @@ async def get_slots(
     """
     ensure_may(asked.actor, "slots.read")
     await asked.caught_up(Availability.NAME)
-    organization_id = asked.actor.organization_id
-    zone = zone_named(time_zone or await time_zone_of(asked.ports.slots, organization_id, service_id))
-    first, last = window(start, end, zone)
-    found = await find_slots(
-        asked.ports.slots, organization_id, service_id, first, last, resource_id=resource_id, seats=seats
-    )
-    return shown({"slots": found.slots, "position": found.position})
+    question = (asked.actor.organization_id, service_id, start, end, time_zone, resource_id, seats)
+    sources = asked.ports.slots
+    return Response(await sources.sharing.answer(question, lambda: _found(sources, *question)), 200, None, MEDIA_TYPE)
+
+
+async def _found(
+    sources: Sources,
+    organization_id: UUID,
+    service_id: UUID,
+    start: date,
+    end: date,
+    time_zone: str | None,
+    resource_id: UUID | None,
+    seats: int,
+) -> bytes:
+    """The document that answers the question."""
+    offer = await offer_of(sources, organization_id, service_id)
+    first, last = window(start, end, zone_named(time_zone or time_zone_of(offer)))
+    found = await slots_of(sources, offer, first, last, resource_id=resource_id, seats=seats)
+    return b'{"slots":%b,"position":%d}' % (as_json(found.slots), found.position)
+
+
+def as_json(slots: Sequence[Slot]) -> bytes:
+    """The same as msgspec would write, in a tenth of the time where they are as they were found."""
+    if not isinstance(slots, FreeSlots):
+        return msgspec.json.encode(slots)
+    if not slots:
+        return b"[]"
+    days = (slots.visits[-1][0] + slots.duration_min) // MINUTES_PER_DAY + 1
+    dates = [f"{slots.origin + number * A_DAY:%Y-%m-%d}T" for number in range(days)]
+    # Most slots would take one of a few resources.
+    known: dict[tuple[UUID, ...], str] = {}
+    told = []
+    for start, resource_ids in slots.visits:
+        end, ids = start + slots.duration_min, known.get(resource_ids)
+        if ids is None:
+            ids = known[resource_ids] = msgspec.json.encode(resource_ids).decode()
+        told.append(
+            f'{{"start":"{dates[start // MINUTES_PER_DAY]}{_TIMES[start % MINUTES_PER_DAY]}",'
+            f'"end":"{dates[end // MINUTES_PER_DAY]}{_TIMES[end % MINUTES_PER_DAY]}","resource_ids":{ids}}}'
+        )
+    return f"[{','.join(told)}]".encode()

@@ -144,7 +144,7 @@ class _Search:
     def _free(self, starts: Interval, planes: _Planes, taken_up: Occupancy) -> _Free:
         service, window = self.offer.service, self._window(starts)
         candidates = {
-            one.resource.id: Candidate(one, joined_up(planes.within(one.resource.id, window), BLOCK_MIN))
+            one.resource.id: Candidate(one, joined_up(planes.within(one.resource.id, window), BLOCK_MIN), window)
             for choice in self.choices
             for one in choice.candidates
         }

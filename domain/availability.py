@@ -7,12 +7,13 @@ minute, and names the resources that ``allocate`` would choose.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TypeVar
 from uuid import UUID
 
 from domain.allocation import Choice
-from domain.bit_planes import Mask, each_minute, first_minutes, minutes
-from domain.choosing import BY_DATE, Choosing
+from domain.bit_planes import Mask, each_minute, minutes
+from domain.choosing import BY_DATE, Choosing, Given
 from domain.interval import Interval
 from domain.open_hours import day_number, minute_after, minute_after_rounded_up
 from domain.possible_starts import BLOCK_DAYS, BLOCK_MIN, Candidate, PossibleStarts, Window
@@ -56,18 +57,22 @@ class Offered:
 
     window: Window
     starts: Mask
-    choices: tuple[tuple[tuple[UUID, Mask], ...], ...]
+    choices: tuple[tuple[Given, ...], ...]
 
     def visits(self, limit: int) -> Iterator[tuple[datetime, tuple[UUID, ...]]]:
         """The first ``limit`` starts, ascending, each with one resource for each requirement."""
-        starts = first_minutes(self.starts, limit)
         origin = self.window.origin
+        for minute, resource_ids in self.by_minute(limit):
+            yield origin + minute * MINUTE, resource_ids
+
+    def by_minute(self, limit: int) -> Iterator[tuple[int, tuple[UUID, ...]]]:
+        """The same, with the minutes of the window for starts."""
         chosen = [
-            {minute: resource_id for resource_id, where in choice for minute in each_minute(where & starts)}
+            {base + minute: resource_id for resource_id, base, where in choice for minute in each_minute(where)}
             for choice in self.choices
         ]
-        for minute in each_minute(starts):
-            yield origin + minute * MINUTE, tuple(by_minute[minute] for by_minute in chosen)
+        for minute in islice(each_minute(self.starts), limit):
+            yield minute, tuple([by_minute[minute] for by_minute in chosen])
 
 
 def offered(
@@ -88,7 +93,7 @@ def offered(
     for out in besides:
         bounds = (minute_after_rounded_up(window.first_day, moment) for moment in (out.start, out.end))
         left &= ~minutes(*(max(bound, 0) for bound in bounds))
-    choosing = Choosing(service, choices, possible, left)
+    choosing = Choosing(service, choices, possible)
     # What ``allocate`` does at one start, for all starts at once: each requirement takes its best candidate that is
     # free and that no requirement before it has taken.
     contested = 0

@@ -4,12 +4,15 @@ So one operation on a Python integer works on weeks of minutes at once, and no c
 there are. Minute 0 is wherever the caller's window begins.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 Mask = int
 """Minutes as a set."""
 Planes = tuple[Mask, ...]
 """A quantity for each minute. The last plane is not empty: one quantity has one representation."""
+
+_ONE = re.compile("1")
 
 
 def minutes(start: int, end: int) -> Mask:
@@ -72,26 +75,18 @@ def eroded(mask: Mask, length: int) -> Mask:
     return mask
 
 
-def each_minute(mask: Mask) -> Iterator[int]:
+def each_minute(mask: Mask) -> list[int]:
     """The minutes of a mask, ascending."""
     # Text makes this linear; taking the lowest bit off again and again copies the whole number each time.
-    bits = f"{mask:b}"[::-1]
-    at = bits.find("1")
-    while at >= 0:
-        yield at
-        at = bits.find("1", at + 1)
+    return [found.start() for found in _ONE.finditer(f"{mask:b}"[::-1])]
 
 
-def first_minutes(mask: Mask, count: int) -> Mask:
-    """``mask`` without all but its ``count`` earliest minutes."""
-    if mask.bit_count() <= count:
-        return mask
-    kept = 0
-    for minute in each_minute(mask):
-        if count == 0:
-            break
-        kept, count = minute + 1, count - 1
-    return mask & minutes(0, kept)
+def parts(mask: Mask, bounds: Iterable[tuple[int, int]]) -> Iterator[Mask]:
+    """For each of the ``bounds`` what there is from the one minute up to the other, which is its bit 0."""
+    # Bytes can be cut anywhere; to shift the whole number for each part would copy all of it each time.
+    data = mask.to_bytes(mask.bit_length() // 8 + 1, "little")
+    for first, end in bounds:
+        yield int.from_bytes(data[first // 8 : end // 8 + 1], "little") >> first % 8 & minutes(0, end - first)
 
 
 def packed(planes: Planes, width: int) -> bytes:

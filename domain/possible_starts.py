@@ -1,7 +1,9 @@
 """At which minutes of a window one resource alone could serve a service."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 from domain.bit_planes import Mask, Planes, eroded, free_mask
@@ -13,6 +15,10 @@ BLOCK_DAYS = 8
 """Claims are kept in blocks of this many UTC days. 8 × 180 bytes: large enough that a month of 200 resources is few
 values to fetch, small enough that a row stays inside its PostgreSQL page."""
 BLOCK_MIN = BLOCK_DAYS * MINUTES_PER_DAY
+KNOWN_MAX = 8
+"""Of each candidate so much is kept that was worked out; few services ask for the same resource in turns."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +43,49 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A resource that suits a requirement; ``used`` is the claimed quantity over the window."""
+    """A resource that suits a requirement; ``used`` is the claimed quantity over ``window``.
+
+    It never changes, so what was worked out of it holds as long as it is there.
+    """
 
     open_days: OpenDays
     used: Planes
+    window: Window
+    _known: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def id(self) -> UUID:
         return self.open_days.resource.id
 
+    def known(self, key: Hashable, work_out: Callable[[], T]) -> T:
+        """What ``work_out`` says, which depends on the candidate and on ``key`` alone."""
+        if key not in self._known:
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            self._known[key] = work_out()
+        found: T = self._known[key]
+        return found
+
 
 class PossibleStarts:
-    """At which minutes one resource alone could serve the service, each worked out once."""
+    """At which minutes of a window one resource alone could serve the service; ``key``: all that this depends on."""
 
     def __init__(self, service: Service, window: Window) -> None:
         terms = service.terms
         self.before_min = terms.buffer_before_min
         self.claim_min = terms.buffer_before_min + terms.duration_min + terms.buffer_after_min
         self._step_min = terms.slot_step_min
+        self.key = (self.before_min, self.claim_min, self._step_min)
         self.window = window
         self._grids: dict[str, Mask] = {}
-        self._known: dict[tuple[UUID, int], Mask] = {}
 
     def of(self, candidate: Candidate, quantity: int) -> Mask:
-        key = candidate.id, quantity
-        if key not in self._known:
-            # A claim starts before its visit by the buffer.
-            fits = eroded(self.free(candidate, quantity), self.claim_min) << self.before_min
-            self._known[key] = fits & self._grid(candidate.open_days.resource.time_zone)
-        return self._known[key]
+        return candidate.known((quantity, self.key), lambda: self._of(candidate, quantity))
+
+    def _of(self, candidate: Candidate, quantity: int) -> Mask:
+        # A claim starts before its visit by the buffer.
+        fits = eroded(self.free(candidate, quantity), self.claim_min) << self.before_min
+        return fits & self._grid(candidate.open_days.resource.time_zone)
 
     def free(self, candidate: Candidate, quantity: int) -> Mask:
         """The minutes that are open and at which so much is left."""

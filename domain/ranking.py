@@ -1,15 +1,21 @@
 """The measures of ``domain.strategies`` for all starts of a window at once: in pieces, within each the same."""
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from functools import lru_cache
+from itertools import chain, pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from domain.bit_planes import Mask, Planes, each_minute, minutes
-from domain.wall_clock import A_DAY, MINUTE, local_day
+from domain.bit_planes import Mask, Planes, each_minute, minutes, parts
+from domain.possible_starts import Window
+from domain.wall_clock import A_DAY, MINUTE, MINUTES_PER_DAY, local_day
+
+CALENDARS_KEPT_MAX = 256
+PIECES_KEPT_MAX = 512
+"""So many dates of pools, each with perhaps a thousand standings."""
 
 
 class Dates(NamedTuple):
@@ -21,45 +27,43 @@ class Dates(NamedTuple):
     closes: int
 
 
-class Piece(NamedTuple):
-    """For claims that start from minute ``first`` up to ``end`` it measures so much; less is better."""
+@dataclass(frozen=True, eq=False)
+class Calendar:
+    """A window in pieces by which local dates a claim touches: the same pieces in all zones."""
 
-    first: int
-    end: int
-    measure: int
+    pieces: Sequence[tuple[int, int]]
+    by_zone: Mapping[str, Sequence[Dates]]
 
 
-def dates_of_claims(
-    time_zones: Collection[str], origin: datetime, first: int, end: int, claim_min: int
-) -> Mapping[str, Sequence[Dates]]:
-    """The pieces of ``first`` … ``end`` (minutes after ``origin``) by which local dates a claim touches.
-
-    A piece ends where any of the zones has a midnight, so that they are the same pieces in all zones.
-    """
-    midnights = {zone: _midnights(zone, origin, first, end + claim_min) for zone in time_zones}
-    turns = {first, end}
+@lru_cache(maxsize=CALENDARS_KEPT_MAX)
+def calendar_of(time_zones: frozenset[str], window: Window, claim_min: int) -> Calendar:
+    """The same object for the same question, as long as it is kept."""
+    end = window.days * MINUTES_PER_DAY
+    midnights = {zone: _midnights(zone, window.origin, end + claim_min) for zone in time_zones}
+    turns = {0, end}
     for found in midnights.values():
         # A claim of n minutes touches one date more as soon as its last minute, the n-1st after its start, does.
         turns.update(turn for midnight in found for turn in (midnight, midnight - claim_min + 1))
-    pieces = list(pairwise(sorted(turn for turn in turns if first <= turn <= end)))
-    return {
+    pieces = list(pairwise(sorted(turn for turn in turns if 0 <= turn <= end)))
+    by_zone = {
         zone: [
             Dates(
                 start,
                 until,
-                found[bisect_right(found, start) - 1],
+                max(found[bisect_right(found, start) - 1], 0),
                 found[bisect_right(found, start + claim_min - 1)],
             )
             for start, until in pieces
         ]
         for zone, found in midnights.items()
     }
+    return Calendar(pieces, by_zone)
 
 
-def _midnights(time_zone: str, origin: datetime, first: int, end: int) -> list[int]:
-    """When local dates begin, from the one in which ``first`` lies to the one after ``end``."""
+def _midnights(time_zone: str, origin: datetime, end: int) -> list[int]:
+    """When local dates begin, from the one in which minute 0 lies to the one after ``end``."""
     zone = ZoneInfo(time_zone)
-    day, last = (origin + first * MINUTE).astimezone(zone).date() - A_DAY, origin + end * MINUTE
+    day, last = origin.astimezone(zone).date() - A_DAY, origin + end * MINUTE
     found: list[int] = []
     while True:
         whole = local_day(day, zone)
@@ -70,64 +74,75 @@ def _midnights(time_zone: str, origin: datetime, first: int, end: int) -> list[i
         day += A_DAY
 
 
-def loads(used: Planes, dates: Sequence[Dates]) -> Iterator[Piece]:
-    """Claimed quantity × minutes on the dates."""
-    known: dict[tuple[int, int], int] = {}
-    for first, end, opens, closes in dates:
-        if (opens, closes) not in known:
-            every = (1 << (closes - opens)) - 1
-            known[opens, closes] = sum((plane >> opens & every).bit_count() << k for k, plane in enumerate(used))
-        yield Piece(first, end, known[opens, closes])
+# A standing says of one candidate how it measures for some minutes of a piece. It is a single number, by which whoever
+# is best comes first: the measure, then the candidate's place in the list, then the minutes, counted from the piece's.
+Standing = int
+Standings = Sequence[tuple[Standing, ...]]
+_MINUTE_BITS, _PLACE_BITS = 13, 24
+_MINUTE, _PLACE = (1 << _MINUTE_BITS) - 1, (1 << _PLACE_BITS) - 1
 
 
-def stretches(free: Mask, dates: Sequence[Dates], claim_min: int) -> Iterator[Piece]:
-    """The length of the run of free minutes around the claim, on the dates. Only where the claim fits into one."""
-    edges = list(each_minute(free ^ free << 1))
-    runs = iter(zip(edges[::2], edges[1::2], strict=True))
+def _standing(measure: int, place: int, first: int, end: int) -> Standing:
+    return ((measure << _PLACE_BITS | place) << _MINUTE_BITS | first) << _MINUTE_BITS | end
+
+
+def place_of(standing: Standing) -> int:
+    return standing >> 2 * _MINUTE_BITS & _PLACE
+
+
+def minutes_of(standing: Standing) -> Mask:
+    """From the first minute of the piece on."""
+    return minutes(standing >> _MINUTE_BITS & _MINUTE, standing & _MINUTE)
+
+
+def by_load(place: int, used: Planes, dates: Sequence[Dates]) -> Standings:
+    """For each piece: claimed quantity × minutes on its dates."""
+    loads = [0] * len(dates)
+    for k, plane in enumerate(used):
+        for number, part in enumerate(parts(plane, ((one.opens, one.closes) for one in dates))):
+            loads[number] += part.bit_count() << k
+    return [(_standing(load, place, 0, one.end - one.first),) for load, one in zip(loads, dates, strict=True)]
+
+
+def by_stretch(place: int, free: Mask, dates: Sequence[Dates], claim_min: int) -> Standings:
+    """For each piece: the length of each run of free minutes, on its dates, that a claim fits into."""
+    edges = each_minute(free ^ free << 1)
+    runs = zip(edges[::2], edges[1::2], strict=True)
     begins, ends = next(runs, (0, 0))
+    found: list[tuple[Standing, ...]] = []
     for first, end, opens, closes in dates:
+        here: list[Standing] = []
         while begins < ends:
             fits_from, fits_until = max(first, begins), min(end, ends - claim_min + 1)
             if fits_from < fits_until:
-                yield Piece(fits_from, fits_until, min(ends, closes) - max(begins, opens))
+                stretch = min(ends, closes) - max(begins, opens)
+                here.append(_standing(stretch, place, fits_from - first, fits_until - first))
             if ends - claim_min + 1 > end:
                 break  # the run reaches into the next piece
             begins, ends = next(runs, (0, 0))
+        found.append(tuple(here))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The candidates of a requirement, by their place in its list, each with its pieces in order of time.
+    """The ``standings`` of each candidate of a requirement, piece by piece."""
 
-    ``turns`` are the minutes at which pieces end, whoever's they are: what happens between two is settled by itself.
-    """
+    calendar: Calendar
+    standings: Sequence[Standings]
 
-    pieces: Sequence[Sequence[Piece]]
-    turns: Sequence[int]
-
-    def best_first(self) -> Iterator[tuple[int, int, list[tuple[int, int, int]]]]:
-        """Between every two turns (from, until) the candidates, best first, each with the minutes it is to be had for.
-
-        Equal measures: as listed.
-        """
-        between: list[list[tuple[int, int, int, int]]] = [[] for _ in self.turns]
-        for candidate, ones in enumerate(self.pieces):
-            for first, end, measure in ones:
-                between[bisect_right(self.turns, first) - 1].append((measure, candidate, first, end))
-        for (first, end), several in zip(pairwise(self.turns), between, strict=False):
-            yield first, end, [one[1:] for one in sorted(several)]
+    def best_first(self, piece: int) -> Sequence[Standing]:
+        """Equal measures: as listed."""
+        return _in_order(tuple([pieces[piece] for pieces in self.standings]))
 
     def at(self, minute: int) -> list[int]:
-        """The candidates for a claim that starts then, best first."""
-        measured = []
-        for candidate, ones in enumerate(self.pieces):
-            last = bisect_right(ones, minute, key=lambda piece: piece.first) - 1
-            if last >= 0 and minute < ones[last].end:
-                measured.append((ones[last].measure, candidate))
-        return [candidate for _, candidate in sorted(measured)]
+        """The places of the candidates for a claim that starts then, best first."""
+        piece = bisect_right(self.calendar.pieces, minute, key=lambda bounds: bounds[0]) - 1
+        after = minute - self.calendar.pieces[piece][0]
+        return [place_of(standing) for standing in self.best_first(piece) if minutes_of(standing) >> after & 1]
 
 
-def part_of(mask: Mask, first: int, end: int) -> Mask:
-    """The minutes of ``mask`` from ``first`` up to ``end``."""
-    within = mask >> first & minutes(0, end - first)
-    return within << first if within else 0
+@lru_cache(maxsize=PIECES_KEPT_MAX)
+def _in_order(standings: tuple[tuple[Standing, ...], ...]) -> Sequence[Standing]:
+    """A booking changes the standings of one candidate on a date or two: everything else is in order already."""
+    return sorted(chain.from_iterable(standings))

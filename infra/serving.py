@@ -35,7 +35,7 @@ from api.stream_session import Node
 from api.topics import TopicGate
 from api.verified_tokens import VerifiedTokens
 from application.clock import Clock
-from application.masks import Masks
+from application.masks import Masks, kept_candidates
 from application.sign_in import Door
 from application.slots import Sources
 from application.stream_cache import StreamCache
@@ -52,7 +52,7 @@ JOURNAL_CONNECTIONS_MAX = 8
 READ_CONNECTIONS_MAX = 16
 PEOPLE_CONNECTIONS_MAX = 8
 CONNECTED_WITHIN_S = 10.0
-STREAMS_SHARE, TOKENS_SHARE = 1 / 2, 1 / 12
+STREAMS_SHARE, CANDIDATES_SHARE, TOKENS_SHARE = 1 / 2, 1 / 3, 1 / 12
 """Of what may be kept in memory."""
 
 Pool = AsyncConnectionPool[Any]
@@ -124,8 +124,8 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
         sockets = Sockets(Node(verified.bearer, TopicGate(journal), feed, broadcaster))
         metrics = _metrics(writer, fence, broadcaster, sockets)
-        metrics.watch_cache("streams", streams)
-        metrics.watch_cache("tokens", verified.kept)
+        for name, kept in ("streams", streams), ("tokens", verified.kept), ("candidates", ports.slots.masks.kept):
+            metrics.watch_cache(name, kept)
         health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.reads, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
         progress = ProgressListener(settings.database_url, (*NAMES, Deliveries.NAME))
@@ -170,7 +170,8 @@ async def _slots(
     cache = RedisMaskCache(redis_url, str(epoch))
     open_things.push_async_callback(cache.close)
     queries = AvailabilityQueries(pools.reads, settings.kafka_partitions)
-    return Sources(offers=queries, masks=Masks(queries, cache), clock=clock_of(settings))
+    kept = kept_candidates(round(CANDIDATES_SHARE * settings.cache_mb * 2**20))
+    return Sources(offers=queries, masks=Masks(queries, cache, kept), clock=clock_of(settings))
 
 
 def _metrics(writer: Writer, fence: Fence, broadcaster: Broadcaster, sockets: Sockets) -> Metrics:

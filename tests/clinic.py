@@ -60,10 +60,10 @@ class Clinic:
     def offered(self, starts: Interval, now: datetime) -> Visits:
         window = window_of(self.service, starts, whole_dates=looks_at_whole_dates(self.choices()))
         blocks = range(window.first_block, window.last_block + 1)
-        known = {
-            r.id: Candidate(OpenDays(r), joined_up([packed(self.used[r.id, b], BLOCK_MIN) for b in blocks], BLOCK_MIN))
-            for r in self.resources
+        used = {
+            r.id: joined_up([packed(self.used[r.id, b], BLOCK_MIN) for b in blocks], BLOCK_MIN) for r in self.resources
         }
+        known = {r.id: Candidate(OpenDays(r), used[r.id], window) for r in self.resources}
         choices = [
             Choice(tuple(known[one.id] for one in choice.candidates), choice.strategy, choice.pool_id)
             for choice in self.choices()

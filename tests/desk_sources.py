@@ -57,14 +57,10 @@ class DeskSources:
 
     async def versions(
         self, resource_ids: Sequence[UUID], first: int, last: int, now: datetime
-    ) -> Mapping[BlockKey, int | bytes]:
-        wanted = set(resource_ids)
+    ) -> Sequence[Sequence[bytes]]:
         blocks = claimed([self.desk], now)
-        return {
-            key: packed(planes, BLOCK_MIN)
-            for key, planes in blocks.items()
-            if key.resource_id in wanted and first <= key.number <= last
-        }
+        keys = [[BlockKey(resource_id, number) for number in range(first, last + 1)] for resource_id in resource_ids]
+        return [[packed(blocks.get(key, ()), BLOCK_MIN) for key in its] for its in keys]
 
     async def read(self, keys: Sequence[BlockKey]) -> Mapping[BlockKey, Block]:
         assert not keys  # all were given with their versions

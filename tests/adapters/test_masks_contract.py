@@ -1,7 +1,7 @@
 """One contract for every place that masks are cached in."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -11,7 +11,7 @@ import redis
 
 from adapters.memory_masks import MemoryMasks
 from adapters.redis_masks import RedisMaskCache, RedisMaskSink
-from application.masks import Block, BlockKey, MaskCache, Masks, MaskSink, MaskSource
+from application.masks import STAMPED, Block, BlockKey, MaskCache, Masks, MaskSink, MaskSource
 from domain.bit_planes import minutes, packed
 from domain.possible_starts import BLOCK_MIN
 
@@ -132,11 +132,13 @@ class Source(MaskSource):
         self.read_keys: list[BlockKey] = []
 
     async def versions(self, resource_ids, first, last, now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG002
-        return {
-            key: self.without_overdue.get(key, block.version)
-            for key, block in self.blocks.items()
-            if key.resource_id in resource_ids and first <= key.number <= last
-        }
+        return [self._of(resource_id, range(first, last + 1)) for resource_id in resource_ids]
+
+    def _of(self, resource_id: UUID, numbers: range) -> bytes | Sequence[bytes]:
+        keys = [BlockKey(resource_id, number) for number in numbers]
+        if any(key in self.without_overdue for key in keys):
+            return [self.without_overdue.get(key, b"") for key in keys]
+        return b"".join(STAMPED.pack(key.number, self.blocks[key].version) for key in keys if key in self.blocks)
 
     async def read(self, keys):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         self.read_keys += keys

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from application.resource_times import CloseResource, close_resource
-from application.slots import Found, find_slots, time_zone_of
+from application.slots import Found, Offer, find_slots, offer_of, time_zone_of
 from application.visits import Cancel, cancel
 from domain.refusals import InvalidValue, NotFound, ResourceNotSuitable
 from domain.service import BookingLimit, Holder, Period, Requirement
@@ -21,6 +21,10 @@ A_DAY = timedelta(days=1)
 def found(desk: Desk, service_id: UUID, start: datetime, end: datetime, **wish: object) -> Found:
     sources = DeskSources(desk).sources
     return asyncio.run(find_slots(sources, desk.organization_id, service_id, start, end, **wish))  # type: ignore[arg-type]
+
+
+def offered(desk: Desk, service_id: UUID) -> Offer:
+    return asyncio.run(offer_of(DeskSources(desk).sources, desk.organization_id, service_id))
 
 
 @pytest.fixture
@@ -92,7 +96,7 @@ def test_another_organizations_service_is_not_found(desk: Desk) -> None:
     with pytest.raises(NotFound):
         found(desk, service, NINE, NINE + HOUR)
     with pytest.raises(NotFound):
-        asyncio.run(time_zone_of(DeskSources(desk).sources, desk.organization_id, service))
+        asyncio.run(offer_of(DeskSources(desk).sources, desk.organization_id, service))
 
 
 def test_a_resource_that_the_service_never_takes_is_refused(desk: Desk) -> None:
@@ -106,14 +110,13 @@ def test_a_resource_that_the_service_never_takes_is_refused(desk: Desk) -> None:
 def test_a_service_without_resources_has_no_slots_and_its_dates_are_utc(desk: Desk) -> None:
     service = desk.service()
     assert not found(desk, service, NINE, NINE + HOUR).slots
-    assert asyncio.run(time_zone_of(DeskSources(desk).sources, desk.organization_id, service)) == "UTC"
+    assert time_zone_of(offered(desk, service)) == "UTC"
 
 
 def test_the_dates_of_a_service_are_those_of_its_first_resource(desk: Desk) -> None:
     desk.resource("room", time_zone="America/Sao_Paulo")
     desk.resource("room", time_zone="Europe/Lisbon")
-    zone = asyncio.run(time_zone_of(DeskSources(desk).sources, desk.organization_id, desk.service()))
-    assert zone == "America/Sao_Paulo"
+    assert time_zone_of(offered(desk, desk.service())) == "America/Sao_Paulo"
 
 
 def test_a_cancelled_visit_gives_its_slot_back(desk: Desk) -> None:

@@ -10,11 +10,11 @@ from domain.bit_planes import (
     add,
     each_minute,
     eroded,
-    first_minutes,
     free_mask,
     joined_up,
     minutes,
     packed,
+    parts,
     subtract,
     unpacked,
 )
@@ -83,18 +83,22 @@ def test_eroded_are_the_minutes_from_which_a_run_fits(mask: int, length: int) ->
     assert eroded(mask, length) == sum(1 << m for m in range(WIDTH) if mask >> m & run == run)
 
 
-@given(masks, st.integers(0, WIDTH))
-def test_the_first_minutes_are_the_earliest(mask: int, count: int) -> None:
-    listed = [m for m in range(WIDTH) if mask >> m & 1]
-    assert list(each_minute(mask)) == listed
-    assert list(each_minute(first_minutes(mask, count))) == listed[:count]
+@given(masks)
+def test_the_minutes_of_a_mask_are_told_in_order(mask: int) -> None:
+    assert each_minute(mask) == [m for m in range(WIDTH) if mask >> m & 1]
+
+
+@given(masks, st.lists(st.tuples(st.integers(0, WIDTH + 20), st.integers(0, 40)), max_size=5))
+def test_a_part_is_what_lies_between_its_bounds(mask: int, several: list[tuple[int, int]]) -> None:
+    bounds = [(first, first + length) for first, length in several]
+    assert list(parts(mask, bounds)) == [sum((mask >> m & 1) << m - a for m in range(a, b)) for a, b in bounds]
 
 
 @given(st.lists(claims, min_size=1, max_size=4))
 def test_packed_stretches_join_up_to_one_long_stretch(stretches: list[list[tuple[int, int]]]) -> None:
-    parts = [added_up(several) for several in stretches]
-    long = joined_up([packed(planes, WIDTH) for planes in parts], WIDTH)
-    for number, planes in enumerate(parts):
+    stretched = [added_up(several) for several in stretches]
+    long = joined_up([packed(planes, WIDTH) for planes in stretched], WIDTH)
+    for number, planes in enumerate(stretched):
         assert unpacked(packed(planes, WIDTH), WIDTH) == planes
         for minute in range(WIDTH):
             assert quantity_at(long, number * WIDTH + minute) == quantity_at(planes, minute)
