@@ -1,5 +1,6 @@
 """Pools of connections to PostgreSQL, which outlive a crash of the server without costing anyone a request."""
 
+import select
 from typing import Any
 
 import psycopg
@@ -16,11 +17,13 @@ def pool_of(
 ) -> AsyncConnectionPool[AsyncConnection[Any]]:
     """A pool, not yet open, each of whose connections is looked at before it is handed out.
 
-    Where one is dead the others mostly are, too: the server has crashed. psycopg would look at one after another, and
+    A look is no round trip: the server has nothing to say to an idle connection but that it is over. Where one is dead the others mostly are, too: the server has crashed. psycopg would look at one after another, and
     pause ever longer; here all are looked at then, so that the next one is new.
     """
 
     async def look_at(connection: AsyncConnection[Any]) -> None:
+        if not _has_word(connection):
+            return
         try:
             await AsyncConnectionPool.check_connection(connection)
         except psycopg.Error:
@@ -40,3 +43,10 @@ def pool_of(
         kwargs={"autocommit": autocommit, "application_name": f"daybook {process}", "connect_timeout": 5},
     )
     return pool
+
+
+def _has_word(connection: AsyncConnection[Any]) -> bool:
+    """Whether something is to be read from it, be it only its end."""
+    looking = select.poll()
+    looking.register(connection.fileno(), select.POLLIN)
+    return bool(looking.poll(0))
