@@ -59,6 +59,7 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan  -- planned anew for each call, a small batch costs the server twice as much
 AS $BODY$
 #variable_conflict use_variable
 DECLARE
