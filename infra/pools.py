@@ -17,8 +17,9 @@ def pool_of(
 ) -> AsyncConnectionPool[AsyncConnection[Any]]:
     """A pool, not yet open, each of whose connections is looked at before it is handed out.
 
-    A look is no round trip: the server has nothing to say to an idle connection but that it is over. Where one is dead the others mostly are, too: the server has crashed. psycopg would look at one after another, and
-    pause ever longer; here all are looked at then, so that the next one is new.
+    A look is no round trip: the server has nothing to say to an idle connection but that it is over. Where one is dead
+    the others mostly are, too: the server has crashed. psycopg would look at one after another, and pause ever longer;
+    here all are looked at then, so that the next one is new.
     """
 
     async def look_at(connection: AsyncConnection[Any]) -> None:
