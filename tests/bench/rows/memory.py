@@ -83,7 +83,7 @@ def _told(url: str) -> dict[str, float]:
 def _written(database_url: str) -> tuple[int, int]:
     """Pages and appointments in the journal."""
     with psycopg.connect(database_url) as connection:
-        counted = dict(connection.execute(_STREAMS).fetchall())
+        counted: dict[str, int] = dict(connection.execute(_STREAMS).fetchall())
     return counted["resource_day"] + counted["booking_page"], counted["appointment"]
 
 
