@@ -92,10 +92,11 @@ def entries(
         wish.is_hold,
         wish.service.terms.customer_overlap_allowed,
     )
-    broken = ensure_besides(wish.waived, _reasons_against(view, wish, entry, zone, now))
+    touched = months_of(visit, zone)
+    broken = ensure_besides(wish.waived, _reasons_against(view, wish, entry, touched, zone, now))
     entered: list[tuple[UUID, Fact]] = []
     for holder_id in _holders(wish.service, wish.customer_id):
-        for page in _pages(view, holder_id, months_of(visit, zone)):
+        for page in _pages(view, holder_id, touched):
             fact = VisitEntered(
                 holder_id=holder_id,
                 month=page.month,
@@ -168,8 +169,10 @@ def pages_left(view: View, visit: Appointment, actor: Actor) -> list[UUID]:
     ]
 
 
-def _reasons_against(view: View, wish: Entering, entry: Visit, zone: ZoneInfo, now: datetime) -> Iterator[Refusal]:
-    for page in _pages(view, wish.customer_id, months_of(entry.interval, zone)):
+def _reasons_against(
+    view: View, wish: Entering, entry: Visit, touched: Sequence[date], zone: ZoneInfo, now: datetime
+) -> Iterator[Refusal]:
+    for page in _pages(view, wish.customer_id, touched):
         for other in page.visits:
             overlaps = other.interval.overlaps(entry.interval) and other.appointment_id != entry.appointment_id
             if overlaps and other.counts_at(now) and not _may_overlap(wish.service, other):

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from application.decision import View
+from application.decision import NotLoaded, View
 from domain.allocation import Allocation, Choice, allocate, assigned, in_turn, pages_touched
 from domain.appointment import Appointment
 from domain.fact import Fact
@@ -29,14 +30,15 @@ def suitable_resources(
 ) -> list[Choice[Resource]]:
     """For each requirement the resources that could meet it: those asked for alone, those preferred first."""
     requirements = service.terms.requirements
-    view.prepare(list(dict.fromkeys(one for need in requirements for one in _found_by(need, actor))))
-    listed = [_listed(view, requirement, actor) for requirement in requirements]
+    try:
+        listed = [_listed(view, requirement, actor) for requirement in requirements]
+    except NotLoaded:
+        view.prepare(list(dict.fromkeys(one for need in requirements for one in _found_by(need, actor))))
+        raise
     resource_ids = list(dict.fromkeys(one for choice in listed for one in choice.candidates))
     known = {one.id: one for one in observed(view, resource_ids, actor)}
-    choices = [
-        replace(choice.among(known[one] for one in choice.candidates if one in known), preferred=frozenset(preferred))
-        for choice in listed
-    ]
+    first = frozenset(preferred)
+    choices = [choice.among((known[one] for one in choice.candidates if one in known), first) for choice in listed]
     return assigned(service, choices, wanted_ids, lambda resource: resource.id)
 
 
@@ -70,17 +72,21 @@ def allocate_from(
     now: datetime,
     waived: frozenset[Rule] = frozenset(),
 ) -> Allocation:
-    """Load the candidates' diary pages, then let the domain choose. ``waived`` rules are broken only if need be."""
-    view.prepare(diary_pages(choices, service.claim(start)))
-    pages = _Pages(view)
-    try:
-        return allocate(service, choices, pages, appointment_id=appointment_id, start=start, until=until, now=now)
-    except Refusal:
-        if not waived:
-            raise
-    return allocate(
-        service, choices, pages, appointment_id=appointment_id, start=start, until=until, now=now, waived=waived
+    """Let the domain choose. ``waived`` rules are broken only if need be. Raises ``NotLoaded``."""
+    asked = partial(
+        allocate, service, choices, _Pages(view), appointment_id=appointment_id, start=start, until=until, now=now
     )
+    try:
+        try:
+            return asked()
+        except Refusal:
+            if not waived:
+                raise
+            return asked(waived=waived)
+    except NotLoaded:
+        # Mostly the first candidates are in memory and will do. Else the pages of all are loaded in one round trip.
+        view.prepare(diary_pages(choices, service.claim(start)))
+        raise
 
 
 def diary_pages(choices: Sequence[Choice[Resource]], wanted: Interval) -> list[UUID]:

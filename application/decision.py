@@ -4,7 +4,7 @@ It may be run again at any time: when a stream is not in memory yet, when anothe
 touches nothing but the view.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, KeysView, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -125,16 +125,18 @@ class View:
     """
 
     streams: Streams
-    read: set[UUID] = field(default_factory=set)
     facts: list[tuple[UUID, Fact]] = field(default_factory=list)
-    _known: dict[UUID, Stream] = field(default_factory=dict)
-    """What was looked at, with what was recorded on it."""
+    _read: dict[UUID, Stream] = field(default_factory=dict)
+    """With what was recorded on them."""
+
+    @property
+    def read(self) -> KeysView[UUID]:
+        return self._read.keys()
 
     def record(self, stream_id: UUID, fact: Fact) -> None:
         """Make a fact part of the decision, on a stream that was read before."""
-        assert stream_id in self.read
-        before = self._known[stream_id]
-        self._known[stream_id] = Stream(before.version + 1, evolved(before.state, fact))
+        before = self._read[stream_id]
+        self._read[stream_id] = Stream(before.version + 1, evolved(before.state, fact))
         self.facts.append((stream_id, fact))
 
     def before(self, kind: type[S], stream_id: UUID) -> S | None:
@@ -146,43 +148,43 @@ class View:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """What the block records is forgotten if it raises a ``Refusal``, which goes on to the caller."""
-        count, known = len(self.facts), dict(self._known)
+        count, before = len(self.facts), dict(self._read)
         try:
             yield
         except Refusal:
+            # What the block has read counts all the same: the refusal rests on it.
+            for stream_id in self._read.keys() - before.keys():
+                before[stream_id] = self.streams.get(stream_id) or Stream()
             del self.facts[count:]
-            self._known = known
+            self._read = before
             raise
 
     def decision(self, answer: object) -> "Decision":
         """All that was recorded, with the answer."""
-        return Decision(tuple(self.facts), answer, self._known)
-
-    def _stream(self, stream_id: UUID) -> Stream | None:
-        stream = self._known.get(stream_id)
-        if stream is None:
-            stream = self.streams.get(stream_id)
-            if stream is not None:
-                self._known[stream_id] = stream
-        return stream
+        return Decision(tuple(self.facts), answer, self._read)
 
     def get(self, kind: type[S], stream_id: UUID) -> S | None:
         """The stream's state, None if it does not exist. Raises ``NotLoaded``."""
-        stream = self._stream(stream_id)
+        stream = self._read.get(stream_id)
         if stream is None:
-            raise NotLoaded([stream_id])
-        self.read.add(stream_id)
+            stream = self.streams.get(stream_id)
+            if stream is None:
+                raise NotLoaded([stream_id])
+            self._read[stream_id] = stream
         # A stream of another kind under this id is, for the asker, no such object.
         return stream.state if isinstance(stream.state, kind) else None
 
     def get_all(self, kind: type[S], stream_ids: Sequence[UUID]) -> list[S | None]:
         """Several at once, so that what is missing is loaded in one round trip."""
-        self.prepare(stream_ids)
-        return [self.get(kind, stream_id) for stream_id in stream_ids]
+        try:
+            return [self.get(kind, stream_id) for stream_id in stream_ids]
+        except NotLoaded:
+            self.prepare(stream_ids)
+            raise
 
     def prepare(self, stream_ids: Sequence[UUID]) -> None:
         """Have streams in memory that may be read in a moment, without reading them. Raises ``NotLoaded``."""
-        missing = [stream_id for stream_id in stream_ids if self._stream(stream_id) is None]
+        missing = [one for one in stream_ids if one not in self._read and self.streams.get(one) is None]
         if missing:
             raise NotLoaded(missing)
 
@@ -199,18 +201,14 @@ class View:
         The ids of new objects are made of their command's. So a stream that is not in memory is presumed not to exist,
         and no round trip is spent on it: the append looks, as at every version that was read.
         """
-        if self._stream(stream_id) is None:
-            self._known[stream_id] = Stream()
-        self.read.add(stream_id)
+        if stream_id not in self._read:
+            self._read[stream_id] = self.streams.get(stream_id) or Stream()
         if self.version(stream_id):
             raise AlreadyExists(kind.__name__.lower(), stream_id)
 
     def version(self, stream_id: UUID) -> int:
         """The version of a stream that was read before, with what was recorded on it."""
-        stream = self._stream(stream_id)
-        assert stream_id in self.read
-        assert stream
-        return stream.version
+        return self._read[stream_id].version
 
     def ensure_version(self, stream_id: UUID, expected: int | None) -> None:
         """Raises ``VersionMismatch`` unless the client saw the present version; None: it did not say."""

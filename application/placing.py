@@ -12,7 +12,7 @@ from uuid import UUID
 
 from application.booking_pages import ensure_nowhere_else, entries, held_by_customer, leavings, pages_read, settled
 from application.claiming import allocate_from, claims_until, diary_pages, releases, suitable_resources
-from application.decision import View
+from application.decision import NotLoaded, View
 from application.seating import find_seats, leave_seats, settle_seats
 from domain import lifecycle
 from domain.appointment import (
@@ -75,8 +75,12 @@ def find_place(view: View, wish: Wish, actor: Actor, now: datetime) -> Place:
     if wish.start.second or wish.start.microsecond:  # everything is whole minutes, whoever waives the grid
         raise OffGrid(terms.slot_step_min)
     untimely = ensure_besides(wish.waived, service.reasons_against(wish.start, now=now))
-    found = _seated(view, wish, actor, now) if terms.seats > 1 else _allocated(view, wish, actor, now)
-    entered, unheeded = entries(view, wish, found.visit, actor, now)
+    try:
+        found = _seated(view, wish, actor, now) if terms.seats > 1 else _allocated(view, wish, actor, now)
+        entered, unheeded = entries(view, wish, found.visit, actor, now)
+    except NotLoaded:
+        _prepare(view, wish, actor)
+        raise
     return Place(
         visit=found.visit,
         claim=found.claim,
@@ -87,10 +91,18 @@ def find_place(view: View, wish: Wish, actor: Actor, now: datetime) -> Place:
     )
 
 
+def _prepare(view: View, wish: Wish, actor: Actor) -> None:
+    """Something is missing: have all loaded at once that finding the place may look at. Raises ``NotLoaded``."""
+    pages = pages_read(view, wish, actor)
+    if wish.service.terms.seats == 1:
+        candidates = suitable_resources(view, wish.service, actor, wish.resource_ids, wish.preferred)
+        pages.extend(diary_pages(candidates, wish.service.claim(wish.start)))
+    view.prepare(pages)
+
+
 def _allocated(view: View, wish: Wish, actor: Actor, now: datetime) -> Place:
     service = wish.service
     candidates = suitable_resources(view, service, actor, wish.resource_ids, wish.preferred)
-    view.prepare([*pages_read(view, wish, actor), *diary_pages(candidates, service.claim(wish.start))])
     _return_holds(view, wish, actor, now)
     found = allocate_from(
         view,

@@ -7,7 +7,7 @@ or two commits. Decisions are pure, so a command whose reads have changed is sim
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -235,12 +235,12 @@ class Writer:
         if not by_stream.keys() <= view.read:
             raise RuntimeError("a use case writes only to streams that it has read")
         answer = self.encode(decision.answer)
-        entry = _entry(job, view, overlay, now)
         after = {s: decision.after.get(s) or overlay.folded(s, facts) for s, facts in by_stream.items()}
         drafts = tuple(Draft(s, after[s].version - len(facts), tuple(facts)) for s, facts in by_stream.items())
+        entry = _entry(job, view, overlay, now, drafts, answer)
         for stream_id, stream in after.items():
             overlay.draft(stream_id, stream)
-        return _Decided(job, replace(entry, drafts=drafts, answer=answer), None, after)
+        return _Decided(job, entry, None, after)
 
     def _conclude(self, one: _Decided, outcome: Appended) -> Answer | Exception:
         if one.refusal is not None:
@@ -259,7 +259,14 @@ class Writer:
         return Answer(receipt.answer, receipt.position, replayed=True)
 
 
-def _entry(job: _Job, view: View, overlay: Overlay, now: datetime) -> Entry:
+def _entry(
+    job: _Job,
+    view: View,
+    overlay: Overlay,
+    now: datetime,
+    drafts: tuple[Draft, ...] = (),
+    answer: bytes | None = None,
+) -> Entry:
     return Entry(
         command_id=job.command_id,
         fingerprint=job.fingerprint,
@@ -271,6 +278,8 @@ def _entry(job: _Job, view: View, overlay: Overlay, now: datetime) -> Entry:
             traceparent=job.traceparent,
         ),
         reads={stream_id: overlay.base_version(stream_id) for stream_id in view.read},
+        drafts=drafts,
+        answer=answer,
     )
 
 

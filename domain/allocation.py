@@ -1,7 +1,7 @@
 """Which resources a visit takes: for each requirement the best that is open and free, as its pool's strategy has it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic, Protocol, TypeVar, assert_never
 from uuid import UUID
@@ -54,9 +54,10 @@ class Choice(Generic[T]):
     pool_id: UUID | None = None
     preferred: frozenset[UUID] = frozenset()
 
-    def among(self, candidates: Iterable[U]) -> "Choice[U]":
-        """The same choice among others."""
-        return Choice(tuple(candidates), self.strategy, self.pool_id, self.preferred)
+    def among(self, candidates: Iterable[U], preferred: frozenset[UUID] | None = None) -> "Choice[U]":
+        """The same choice among others; ``preferred``: with other preferences, too."""
+        first = self.preferred if preferred is None else preferred
+        return Choice(tuple(candidates), self.strategy, self.pool_id, first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ def assigned(
     ``choices``: for each requirement, in order, all that suit it. A requirement for which the client names nobody
     stays open to all others. Raises ``ResourceNotSuitable`` for a resource that is of no use.
     """
+    if len(choices) == 1 and not wanted_ids:
+        return list(choices)  # there is nothing to divide
     places: dict[UUID, int] = {}
     for place, requirement in enumerate(service.terms.requirements):
         if requirement.resource_id is not None:
@@ -113,15 +116,14 @@ def assigned(
         places[wanted] = free[0]
     named = {place: resource_id for resource_id, place in places.items()}
     return [
-        replace(
-            choice,
-            candidates=tuple(
+        choice.among(
+            (
                 one
                 for one in choice.candidates
                 if (id_of(one) == named[place] if place in named else id_of(one) not in places)
             ),
             # It is nobody's turn where one is asked for by name.
-            preferred=choice.preferred | ({named[place]} if place in named else set()),
+            choice.preferred | ({named[place]} if place in named else set()),
         )
         for place, choice in enumerate(choices)
     ]
@@ -145,7 +147,8 @@ def allocate(
     refuse.
     """
     by_id = {one.id: one for choice in choices for one in choice.candidates}
-    asked = _Asked(service, choices, by_id, pages, appointment_id, start, until, now, waived)
+    wanted = service.claim(start)
+    asked = _Asked(service, choices, by_id, pages, appointment_id, start, wanted, until, now, waived)
     matching = Matching(asked.in_order, asked.is_free)
     for place, requirement in enumerate(service.terms.requirements):
         competing = matching.meet(place)
@@ -194,6 +197,7 @@ class _Asked:
     pages: Pages
     appointment_id: UUID
     start: datetime
+    wanted: Interval
     until: datetime | None
     now: datetime
     waived: frozenset[Rule]
@@ -207,7 +211,7 @@ class _Asked:
 
     def _broken(self, place: int, resource_id: UUID) -> int:
         """How many waived rules would be broken for it."""
-        answer = self.answers[place, resource_id] if self.is_free(place, resource_id) else None
+        answer = self._answer(place, resource_id)
         return len(answer.broken) if isinstance(answer, _Claimed) else 0
 
     def _best_first(self, place: int) -> Iterator[UUID]:
@@ -223,44 +227,50 @@ class _Asked:
             case Strategy.PRIORITY | Strategy.ROUND_ROBIN:
                 return others
             case Strategy.LEAST_LOADED:
-                return sorted(
-                    others, key=lambda one: load_min(self._pages_of(one), now=self.now, besides=self.appointment_id)
-                )
+                return sorted(others, key=self._load_min)
             case Strategy.BEST_FIT:
                 free = [one for one in others if self.is_free(place, one.id)]
                 return sorted(free, key=lambda one: self._stretch_min(place, one))
             case unknown:
                 assert_never(unknown)
 
+    def _load_min(self, resource: Resource) -> int:
+        pages = [page for _, page, _ in self._pages_of(resource)]
+        return load_min(pages, now=self.now, besides=self.appointment_id)
+
     def _stretch_min(self, place: int, resource: Resource) -> int:
-        wanted, quantity = self.service.claim(self.start), self.service.terms.requirements[place].quantity
-        pages = self._pages_of(resource)
-        return stretch_min(resource, pages, wanted, quantity, now=self.now, besides=self.appointment_id)
+        quantity = self.service.terms.requirements[place].quantity
+        pages = [page for _, page, _ in self._pages_of(resource)]
+        return stretch_min(resource, pages, self.wanted, quantity, now=self.now, besides=self.appointment_id)
 
     def is_free(self, place: int, resource_id: UUID) -> bool:
-        if (place, resource_id) not in self.answers:
+        return isinstance(self._answer(place, resource_id), _Claimed)
+
+    def _answer(self, place: int, resource_id: UUID) -> _Claimed | Refusal:
+        key = (place, resource_id)
+        answer = self.answers.get(key)
+        if answer is None:
             try:
-                self.answers[place, resource_id] = self._claimed(place, self.resources[resource_id])
+                answer = self._claimed(place, self.resources[resource_id])
             except Refusal as refusal:
-                self.answers[place, resource_id] = refusal
-        return isinstance(self.answers[place, resource_id], _Claimed)
+                answer = refusal
+            self.answers[key] = answer
+        return answer
 
     def _claimed(self, place: int, resource: Resource) -> _Claimed:
         broken = ensure_besides(self.waived, reasons_against(self.service, resource, self.start))
         quantity = self.service.terms.requirements[place].quantity
         claims = []
-        for page, (stream_id, _, part) in zip(self._pages_of(resource), self._touched(resource), strict=True):
+        for stream_id, page, part in self._pages_of(resource):
             ask = Claim(self.appointment_id, part, quantity, self.until)
             claims.append((stream_id, claim(page, ask, capacity=resource.capacity, now=self.now)))
         return _Claimed(tuple(claims), broken)
 
-    def _touched(self, resource: Resource) -> list[tuple[UUID, date, Interval]]:
-        return pages_touched(resource, self.service.claim(self.start))
-
-    def _pages_of(self, resource: Resource) -> list[ResourceDay]:
+    def _pages_of(self, resource: Resource) -> list[tuple[UUID, ResourceDay, Interval]]:
+        """The pages that the visit would be written on: stream id, the page, and the part of its claim on that date."""
         return [
-            self.pages[stream_id] or ResourceDay(resource_id=resource.id, day=day)
-            for stream_id, day, _ in self._touched(resource)
+            (stream_id, self.pages[stream_id] or ResourceDay(resource_id=resource.id, day=day), part)
+            for stream_id, day, part in pages_touched(resource, self.wanted)
         ]
 
     def refusals(self, place: int) -> list[Refusal]:

@@ -16,7 +16,7 @@ from domain.fact import Fact, fact
 from domain.interval import Interval
 from domain.resource_day import PAGE_IDS_KEPT
 from domain.service import BookingLimit, Period
-from domain.wall_clock import A_DAY
+from domain.wall_clock import A_DAY, A_MOMENT
 
 
 @fact("booking_page.visit_entered.v1")
@@ -87,7 +87,7 @@ def months(first: date, last: date) -> Iterator[date]:
 
 def months_of(visit: Interval, zone: ZoneInfo) -> tuple[date, ...]:
     """The pages that a visit is entered on."""
-    last = visit.end - timedelta(microseconds=1)
+    last = visit.end - A_MOMENT
     return tuple(months(visit.start.astimezone(zone).date(), last.astimezone(zone).date()))
 
 

@@ -199,14 +199,21 @@ class Resource:
             if closure.interval.overlaps(wanted):
                 yield ResourceClosed(self.id, closure.id, closure.interval)
         zone = self.zone
+        first, last = wanted.start.astimezone(zone).date(), wanted.end.astimezone(zone).date()
         # A day more on either side: hours that begin the evening before, or that a jump put on another date.
-        days = list(_days(wanted.start.astimezone(zone).date() - A_DAY, wanted.end.astimezone(zone).date() + A_DAY))
-        usual = {day: list(self._instants(day, self._usual_spans_on(day))) for day in days}
-        for day in days:
-            if self._keeps_holiday_on(day) and any(hours.overlaps(wanted) for hours in usual[day]):
+        for day in _days(first - A_DAY, last + A_DAY) if self.holidays else ():
+            if self._keeps_holiday_on(day) and any(hours.overlaps(wanted) for hours in self._usual_hours(day, day)):
                 yield ClosedForHoliday(self.id, day)
-        if not any(hours.contains(wanted) for hours in joined(hours for ones in usual.values() for hours in ones)):
+        # Mostly the hours of one date have room for all of it.
+        if not any(hours.contains(wanted) for hours in self._usual_hours(first, first)) and not any(
+            hours.contains(wanted) for hours in joined(self._usual_hours(first - A_DAY, last + A_DAY))
+        ):
             yield OutsideWorkingHours(self.id, wanted)
+
+    def _usual_hours(self, first: date, last: date) -> Iterator[Interval]:
+        """The working hours of these local dates were none of them a holiday."""
+        for day in _days(first, last):
+            yield from self._instants(day, self._usual_spans_on(day))
 
 
 def _days(first: date, last: date) -> Iterator[date]:

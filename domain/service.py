@@ -126,9 +126,9 @@ class Service:
 
     def claim(self, start: datetime) -> Interval:
         """The visit with its buffers: what it takes of a resource."""
-        return self.visit(start).widened(
-            before=timedelta(minutes=self.terms.buffer_before_min),
-            after=timedelta(minutes=self.terms.buffer_after_min),
+        return Interval(
+            start - timedelta(minutes=self.terms.buffer_before_min),
+            start + timedelta(minutes=self.terms.duration_min + self.terms.buffer_after_min),
         )
 
     def ensure_bookable_at(self, start: datetime, *, now: datetime) -> None:

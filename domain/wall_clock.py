@@ -8,6 +8,8 @@ from domain.interval import Interval
 
 MINUTES_PER_DAY = 24 * 60
 A_SECOND = timedelta(seconds=1)
+A_MOMENT = timedelta(microseconds=1)
+"""The least there is: the last moment of an interval comes so long before its end."""
 MINUTE = timedelta(minutes=1)
 A_DAY = timedelta(days=1)
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -61,7 +63,7 @@ def local_days(interval: Interval, zone: ZoneInfo) -> Iterator[tuple[date, Inter
     comes after the midnight that began the next date, and lies on that one.
     """
     day = interval.start.astimezone(zone).date()
-    last = (interval.end - timedelta(microseconds=1)).astimezone(zone).date()
+    last = (interval.end - A_MOMENT).astimezone(zone).date()
     reached = interval.start
     while day <= last or (reached < interval.end and day == last + A_DAY):
         whole = local_day(day, zone)
