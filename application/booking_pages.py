@@ -179,8 +179,8 @@ def _reasons_against(
                 yield CustomerElsewhere(wish.customer_id, other.appointment_id, other.interval)
     for limit in wish.service.terms.booking_limits:
         holder_id = _counted(limit, wish)
-        touched = months(*period_of(limit.period, entry.interval.start, zone))
-        first = reached(limit, _pages(view, holder_id, tuple(touched)), entry, zone, now=now)
+        of_period = tuple(months(*period_of(limit.period, entry.interval.start, zone)))
+        first = reached(limit, _pages(view, holder_id, of_period), entry, zone, now=now)
         if first is not None:
             yield BookingLimitReached(limit.per, limit.period, limit.count, first)
 
