@@ -21,9 +21,9 @@ from tests.bench import growth, report
 from tests.bench.bench import Bench
 from tests.bench.figures import BY_KEY, TARGETS, Figure
 from tests.bench.load import CLIENT
-from tests.bench.rows import appends, booking, contention, costs
+from tests.bench.rows import appends, booking, contention, costs, slots
 
-GROUPS: Sequence[ModuleType] = (booking, contention, costs, appends)
+GROUPS: Sequence[ModuleType] = (booking, contention, costs, appends, slots)
 """In the order in which they are run: what is measured together is in one."""
 ROUNDS, SECONDS = 5, 4.0
 
