@@ -1,6 +1,7 @@
 """An operation answers as FastAPI itself would: the same endpoint, called in both ways, is asked the same."""
 
 import asyncio
+import gc
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from api.edge import Edge
+from api.metrics import Metrics
 from api.operation import Operation
 from api.refusing import answer_with_problems
 from api.values import Body, Count, Instant
@@ -156,6 +159,36 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error_of_ours() ->
     asyncio.run(app(scope, leave, hear))
 
     assert said[0]["status"] == 400
+
+
+def test_a_request_leaves_no_cycles_for_the_garbage_collector() -> None:
+    """Which `daybook serve` therefore has look at old objects very seldom."""
+    app = answering(Operation)
+    answer_with_problems(app, ())
+    app.add_middleware(Edge, metrics=Metrics())
+
+    async def listen() -> dict[str, Any]:
+        return {"type": "http.request", "body": b'{"start": "2027-03-01T09:00:00Z"}'}
+
+    async def hear(message: Any) -> None: ...
+
+    async def ask(path: str, times: int) -> None:
+        headers = [(b"x-name", b"Ana"), (b"content-type", b"application/json")]
+        for _ in range(times):
+            scope = {"type": "http", "method": "PUT", "path": path, "query_string": b"", "headers": headers}
+            await app(scope, listen, hear)
+
+    async def left_by_all() -> int:
+        for times in (1, 50):  # what is made once may leave some
+            gc.collect()
+            gc.disable()
+            for path in ("/asked", "/nothing", f"/things/{ID}/wishes"):
+                await ask(path, times)
+            left = gc.collect()
+            gc.enable()
+        return left
+
+    assert asyncio.run(left_by_all()) == 0
 
 
 async def _with_request(request: Request) -> Response:
