@@ -15,8 +15,8 @@ STREAMS_BYTES_MAX = 96 * 2**20
 class StreamCache:
     """Folded streams by id.
 
-    A hit is a stream that a decision depends on and that was in memory, a miss is one that had to be loaded. However
-    often a decision looks at a stream, it counts once; one that is presumed to be new is neither.
+    A hit is a stream that was looked for and in memory, a miss is one that had to be loaded. However often a batch
+    looks at a stream, it counts once; one that is presumed to be new is neither.
     """
 
     def __init__(self, *, bytes_max: int = STREAMS_BYTES_MAX) -> None:
@@ -35,18 +35,12 @@ class StreamCache:
         return self._streams.tally
 
     def get(self, stream_id: UUID) -> Stream | None:
-        return self._streams.find(stream_id)
-
-    def version(self, stream_id: UUID) -> int:
-        """That which a decision depends on; 0 for a stream that is not in memory: it was presumed to be new."""
         stream = self._streams.find(stream_id)
-        if stream is None:
-            return 0
         if stream_id in self._loaded:
             self._loaded.discard(stream_id)
-        else:
+        elif stream is not None:
             self.tally.hits += 1
-        return stream.version
+        return stream
 
     def learn(self, stream_id: UUID, recorded: Sequence[Recorded]) -> None:
         """Fold what the journal holds beyond the version in memory; facts that are known already are passed over."""
@@ -89,16 +83,24 @@ class Overlay:
 
     def __init__(self, cache: StreamCache) -> None:
         self._cache = cache
-        self._drafted: dict[UUID, Stream] = {}
+        self._streams: dict[UUID, Stream] = {}
+        self._base: dict[UUID, int] = {}
 
     def get(self, stream_id: UUID) -> Stream | None:
-        return self._drafted.get(stream_id) or self._cache.get(stream_id)
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            stream = self._cache.get(stream_id)
+            if stream is not None:
+                self._streams[stream_id] = stream
+                self._base[stream_id] = stream.version
+        return stream
 
     def base_version(self, stream_id: UUID) -> int:
-        return self._cache.version(stream_id)
+        """0 for a stream that is not in memory: it was presumed to be new."""
+        return self._base.get(stream_id, 0)
 
     def draft(self, stream_id: UUID, after: Stream) -> None:
-        self._drafted[stream_id] = after
+        self._streams[stream_id] = after
 
     def folded(self, stream_id: UUID, facts: Sequence[Fact]) -> Stream:
         """The stream with these facts added."""
