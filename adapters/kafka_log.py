@@ -33,6 +33,7 @@ TOPIC_MISSING_FOR_S = 5.0
 UNJOINED_FOR_S = 15.0
 SPARE_FOR_S = 60.0
 """A member without partitions may be one too many, or forgotten by a broker that was restarted: it joins anew."""
+UNDER_WAY_MS = 8
 TOPIC_ALREADY_EXISTS = 36
 
 logger = logging.getLogger(__name__)
@@ -185,10 +186,7 @@ class KafkaFeed:
         try:
             if self._consumer is None:
                 self._connect()
-            gathering_s = min(max(0.0, self._news_at + self._gather_s - time.monotonic()), timeout_s)
-            time.sleep(gathering_s)
-            arrived = self._consumer.poll(timeout_ms=int((timeout_s - gathering_s) * 1_000))
-            self._news_at = time.monotonic() if arrived else self._news_at
+            arrived = self._gathered(timeout_s)
             self._partitions = frozenset(place.partition for place in self._consumer.assignment())
             self._ensure_of_use()
         except (KafkaError, OSError, TopicUnavailable) as lost:
@@ -196,6 +194,18 @@ class KafkaFeed:
             self._connect_at = time.monotonic() + CONNECT_EVERY_S
             raise TopicUnavailable(f"{type(lost).__name__}: {lost}") from lost
         return [delivery for place, records in arrived.items() for delivery in self._decoded(place, records)]
+
+    def _gathered(self, timeout_s: float) -> dict[TopicPartition, list[Any]]:
+        gathering_s = min(max(0.0, self._news_at + self._gather_s - time.monotonic()), timeout_s)
+        time.sleep(gathering_s)
+        left_ms = int((timeout_s - gathering_s) * 1_000)
+        arrived: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=left_ms)
+        if arrived:
+            self._news_at = time.monotonic()
+            # That was fetched while what came before was applied. What has been published since is under way.
+            for place, records in self._consumer.poll(timeout_ms=UNDER_WAY_MS).items():
+                arrived.setdefault(place, []).extend(records)
+        return arrived
 
     def partitions(self) -> frozenset[int]:
         return self._partitions

@@ -26,7 +26,7 @@ LEADER_LOCK = (crc32(b"daybook relay") % 2**31, 0)
 ASK_TO_LEAD_EVERY_S = 0.5
 LISTEN_S = 0.5
 """The journal is read so often even if no notification comes: a notification is only a hint."""
-GATHER_S = 0.05
+GATHER_S = 0.03
 """What is appended within so long after a batch is published together: each batch costs the broker, and every
 follower a transaction, nearly as much with one fact as with a hundred."""
 GATHERED_FACTS = 250
