@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -19,6 +19,26 @@ class CacheTally:
     hits: int = 0
     misses: int = 0
     evictions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Memoized:
+    """What ``functools.lru_cache`` knows of a function, told as ``Lru`` tells it. ``entry_bytes``: of each result."""
+
+    function: Any
+    entry_bytes: int
+
+    def __len__(self) -> int:
+        return int(self.function.cache_info().currsize)
+
+    @property
+    def bytes(self) -> int:
+        return len(self) * self.entry_bytes
+
+    @property
+    def tally(self) -> CacheTally:
+        info = self.function.cache_info()
+        return CacheTally(info.hits, info.misses, info.misses - info.currsize)
 
 
 class Lru(Generic[K, V]):

@@ -11,8 +11,11 @@ from domain.fact import Fact, fact
 from domain.interval import Interval
 from domain.refusals import SlotTaken
 
-PAGE_IDS_KEPT = 65_536
-"""Their digests cost more than the rest of a decision, and the same pages are asked for again and again."""
+PAGE_IDS_KEPT = 16_384
+"""Their digests cost more than the rest of a decision, and the same pages are asked for again and again: those of a
+pool of two hundred in the next weeks, say."""
+PAGE_ID_BYTES = 400
+"""What one that is kept takes, with what it was made from."""
 
 
 @fact("resource_day.slot_claimed.v1")

@@ -1,6 +1,16 @@
 """What is kept is bounded by bytes; what was used least recently goes first, and all of it is counted."""
 
-from application.lru import ENTRY_BYTES, CacheTally, Lru
+import gc
+import tracemalloc
+from datetime import timedelta
+from functools import lru_cache
+from uuid import UUID
+
+import pytest
+
+from application.lru import ENTRY_BYTES, CacheTally, Lru, Memoized
+from domain.resource_day import PAGE_ID_BYTES, page_id
+from tests.desk import NINE
 
 A, B, C = "a", "b", "c"
 
@@ -63,3 +73,26 @@ def test_a_value_larger_than_all_room_is_not_kept() -> None:
     kept.put(A, bytes(2_000))
     kept.trim()
     assert (len(kept), kept.bytes) == (0, 0)
+
+
+def test_a_memoized_function_tells_the_same_of_itself() -> None:
+    doubled = lru_cache(2)(lambda number: 2 * number)
+    for number in (1, 1, 2, 3):
+        doubled(number)
+    told = Memoized(doubled, entry_bytes=400)
+    assert (len(told), told.bytes) == (2, 800)
+    assert told.tally == CacheTally(hits=1, misses=3, evictions=1)
+
+
+def test_a_page_id_takes_about_as_much_as_is_said() -> None:
+    kept = lru_cache(1_000)(page_id.__wrapped__)
+    kept(UUID(int=1), NINE.date())
+    tracemalloc.start()
+    try:
+        for number in range(1_000):
+            kept(UUID(int=2**127 + number), NINE.date() + number * timedelta(days=1))
+        gc.collect()
+        took = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert pytest.approx(took / 1_000, rel=0.3) == PAGE_ID_BYTES
