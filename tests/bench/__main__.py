@@ -21,9 +21,9 @@ from tests.bench import growth, report
 from tests.bench.bench import Bench
 from tests.bench.figures import BY_KEY, TARGETS, Figure
 from tests.bench.load import CLIENT
-from tests.bench.rows import appends, booking, contention, costs, flatness, live, memory, slots, starting
+from tests.bench.rows import appends, booking, contention, costs, flatness, following, live, memory, slots, starting
 
-GROUPS: Sequence[ModuleType] = (starting, booking, contention, costs, appends, flatness, slots, live, memory)
+GROUPS: Sequence[ModuleType] = (starting, booking, contention, costs, appends, flatness, slots, following, live, memory)
 """In the order in which they are run: what is measured together is in one."""
 ROUNDS, SECONDS = 5, 4.0
 

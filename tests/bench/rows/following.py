@@ -30,7 +30,7 @@ from tests.bench.seeding import FACTS_PER_BOOKING, Booking, past_bookings, seed
 from tests.running import RunningStack
 
 KEYS = ("follow", "rebuild")
-HELD_BACK_BOOKINGS = 10_000
+HELD_BACK_BOOKINGS = 6_000
 """As many facts as the relay publishes while the projector stands still, before its group gives it up."""
 STILL_S_MAX = 4.5
 REBUILT_BOOKINGS = 333_400
