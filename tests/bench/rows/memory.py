@@ -24,8 +24,9 @@ AHEAD_DAYS = 30
 CONNECTIONS = 64
 PART_SECONDS = 20.0
 SPARE = 1.5
-"""So many times the requests that were answered in one part are ready for the next."""
-FIRST_PER_SECOND = 6_000
+"""So many times the requests that were answered in the fastest part are ready for each, and for the first as many as
+nobody could answer."""
+PER_SECOND_MAX = 6_000
 READINGS = 10
 
 _STREAMS = """
@@ -42,16 +43,18 @@ def memory_after(bench: Bench, bookings: int) -> Figure:
         url, process = daybook.urls[0], psutil.Process(daybook.process_id("serve:0"))
         readings = [_mb(process)]
         coming = _Month(open_house(url, rooms=ROOMS, customers=CUSTOMERS), bookings)
-        booked, seconds, per_second = 0, 0.0, FIRST_PER_SECOND
+        booked, seconds = 0, 0.0
+        rates = [float(PER_SECOND_MAX)]
         requests: list[bytes] = []
         while booked < bookings:
-            part_s = min(PART_SECONDS, max(1.0, (bookings - booked) / per_second))
-            requests += coming.take(round(per_second * part_s * SPARE) - len(requests))
+            part_s = min(PART_SECONDS, max(1.0, (bookings - booked) / rates[-1]))
+            fastest = max(rates[1:], default=rates[0])
+            requests += coming.take(round(fastest * part_s * SPARE) - len(requests))
             outcome = put_load(url, requests, seconds=part_s, connections=CONNECTIONS)
             # What may have been sent besides what was answered is not sent again.
             requests = requests[outcome.answers + CONNECTIONS + 1 :]
             booked, seconds = booked + outcome.answers, seconds + outcome.seconds
-            per_second = round(outcome.per_second) + 1
+            rates.append(outcome.per_second)
             readings.append(_mb(process))
             bench.say(f"{booked:,} bookings, {outcome.per_second:,.0f}/s, {readings[-1]:.0f} MB")
         told = _told(url)
