@@ -170,13 +170,13 @@ def most_hopeful(refusals: Sequence[Refusal]) -> Refusal | None:
     return refusals[0] if refusals else None
 
 
-def reasons_against(service: Service, resource: Resource, start: datetime) -> Iterator[Refusal]:
-    """Why the resource could not serve a visit at ``start``, whatever is taken of it."""
+def reasons_against(service: Service, resource: Resource, start: datetime, wanted: Interval) -> Iterator[Refusal]:
+    """Why the resource could not serve a visit at ``start`` with the claim ``wanted``, whatever is taken of it."""
     try:
         service.ensure_on_grid(start, resource.zone)
     except Refusal as off_grid:
         yield off_grid
-    yield from resource.reasons_against(service.claim(start))
+    yield from resource.reasons_against(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +258,7 @@ class _Asked:
         return answer
 
     def _claimed(self, place: int, resource: Resource) -> _Claimed:
-        broken = ensure_besides(self.waived, reasons_against(self.service, resource, self.start))
+        broken = ensure_besides(self.waived, reasons_against(self.service, resource, self.start, self.wanted))
         quantity = self.service.terms.requirements[place].quantity
         claims = []
         for stream_id, page, part in self._pages_of(resource):

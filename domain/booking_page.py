@@ -87,8 +87,8 @@ def months(first: date, last: date) -> Iterator[date]:
 
 def months_of(visit: Interval, zone: ZoneInfo) -> tuple[date, ...]:
     """The pages that a visit is entered on."""
-    last = visit.end - A_MOMENT
-    return tuple(months(visit.start.astimezone(zone).date(), last.astimezone(zone).date()))
+    first, last = visit.start.astimezone(zone).date(), (visit.end - A_MOMENT).astimezone(zone).date()
+    return (first.replace(day=1),) if first == last else tuple(months(first, last))
 
 
 def period_of(period: Period, start: datetime, zone: ZoneInfo) -> tuple[date, date]:

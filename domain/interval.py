@@ -29,6 +29,8 @@ class Interval:
 
     def clipped_to(self, other: Self) -> Self | None:
         """What the two have in common, or None."""
+        if other.contains(self):
+            return self
         start, end = max(self.start, other.start), min(self.end, other.end)
         return type(self)(start, end) if start < end else None
 

@@ -159,7 +159,7 @@ class Resource:
         if override:
             return override.spans
         weekday = WEEKDAYS[day.weekday()]
-        return tuple(shift.span for shift in self.shifts if shift.weekday == weekday)
+        return tuple([shift.span for shift in self.shifts if shift.weekday == weekday])
 
     def _override_of(self, day: date) -> Override | None:
         return next((override for override in self.overrides if override.day == day), None)

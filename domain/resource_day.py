@@ -69,10 +69,15 @@ class ResourceDay:
 
     def claims_against(self, wanted: Interval, *, now: datetime, besides: UUID | None = None) -> list[Claim]:
         """The claims that count at some minute of ``wanted``, ``besides`` one appointment's own."""
+        start, end = wanted.start, wanted.end
+        # Spelt out, not ``overlaps``: on a full page this is what a decision does most.
         return [
             claim
             for claim in self.claims
-            if claim.interval.overlaps(wanted) and claim.blocks_at(now) and claim.appointment_id != besides
+            if claim.interval.start < end
+            and start < claim.interval.end
+            and claim.blocks_at(now)
+            and claim.appointment_id != besides
         ]
 
     def peak_quantity(self, wanted: Interval, *, now: datetime, besides: UUID | None = None) -> int:

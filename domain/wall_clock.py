@@ -22,10 +22,13 @@ def instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
     A time that falls in a spring gap is moved forward by the gap; of a repeated autumn hour, the
     first. 1440 is the midnight that ends the day.
     """
+    return _wall(day, minute, zone).astimezone(UTC)
+
+
+def _wall(day: date, minute: int, zone: ZoneInfo) -> datetime:
     if minute == MINUTES_PER_DAY:
         day, minute = day + A_DAY, 0
-    wall = datetime.combine(day, time(minute // 60, minute % 60), tzinfo=zone)
-    return wall.astimezone(UTC)
+    return datetime.combine(day, time(minute // 60, minute % 60), tzinfo=zone)
 
 
 def reached(day: date, minute: int, zone: ZoneInfo) -> datetime:
@@ -33,17 +36,15 @@ def reached(day: date, minute: int, zone: ZoneInfo) -> datetime:
 
     A time that falls in a spring gap is reached when the gap is over; of a repeated autumn hour, the first counts.
     """
-    moment = instant(day, minute, zone)
-    if minute == MINUTES_PER_DAY:
-        day, minute = day + A_DAY, 0
-    wall = datetime.combine(day, time(minute // 60, minute % 60))
-    if moment.astimezone(zone).replace(tzinfo=None) == wall:
+    wall = _wall(day, minute, zone)
+    moment = wall.astimezone(UTC)
+    if moment.astimezone(zone) == wall:  # with one zone on both sides Python compares what the wall clock shows
         return moment
     # In a gap: the clock jumped past it after ``early``, and not after ``moment``, which is later by the whole gap.
-    early = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    early = wall.replace(fold=1).astimezone(UTC)
     while moment - early > A_SECOND:
         middle = early + (moment - early) // A_SECOND // 2 * A_SECOND
-        if middle.astimezone(zone).replace(tzinfo=None) < wall:
+        if middle.astimezone(zone) < wall:
             early = middle
         else:
             moment = middle
