@@ -34,8 +34,8 @@ class Batch(NamedTuple):
 def pack(entries: Sequence[Entry], mapper: FactMapper) -> Batch:
     """Raises ``ValueError`` for drafts that do not continue what their entry read and earlier entries wrote."""
     ensure_continuous(entries)
-    seen: dict[UUID, int] = {}
     places: dict[UUID, int] = {}
+    seen: list[int] = []
     uniform = len({entry.command_id for entry in entries}) == len(entries)
     reads_upto: list[int] = []
     facts_upto: list[int] = []
@@ -47,11 +47,14 @@ def pack(entries: Sequence[Entry], mapper: FactMapper) -> Batch:
     states: list[bytes] = []
     for entry in entries:
         for stream_id, version in entry.reads.items():
-            known = seen.setdefault(stream_id, version)
-            if known != version:
+            place = places.get(stream_id)
+            if place is None:
+                seen.append(version)
+                place = places[stream_id] = len(seen)
+            elif seen[place - 1] != version:
                 uniform = False
-                seen[stream_id] = min(known, version)
-            read_streams.append(places.setdefault(stream_id, len(places) + 1))
+                seen[place - 1] = min(seen[place - 1], version)
+            read_streams.append(place)
             read_versions.append(version)
         for draft in entry.drafts:
             place = places[draft.stream_id]
@@ -69,8 +72,8 @@ def pack(entries: Sequence[Entry], mapper: FactMapper) -> Batch:
         answers=BytesArray.of([answer_of(entry) for entry in entries]),
         reads_upto=IntegerArray.of(reads_upto),
         facts_upto=IntegerArray.of(facts_upto),
-        streams=UuidArray.of(list(seen)),
-        seen=BigintArray.of(list(seen.values())),
+        streams=UuidArray.of(list(places)),
+        seen=BigintArray.of(seen),
         read_streams=IntegerArray.of(read_streams),
         read_versions=BigintArray.of(read_versions),
         fact_streams=IntegerArray.of(fact_streams),
