@@ -86,9 +86,9 @@ class Metrics(Collector):
 
         self.watch(reading)
 
-    def watch_cache(self, name: str, cache: Cache) -> None:
-        """Show what is asked of ``cache`` and what it keeps, as ``daybook_cache_…{cache="name"}``."""
-        self._caches[name] = cache
+    def watch_caches(self, **caches: Cache) -> None:
+        """Show what is asked of each and what it keeps, as ``daybook_cache_…{cache="name"}``."""
+        self._caches |= caches
 
     def collect(self) -> Iterator[Metric]:
         for reading in self._readings:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -14,7 +14,7 @@ from api.operation import Operation
 from api.reading import Asked, window, zone_named
 from api.shapes import SlotsShape
 from api.values import DayOrInstant, ZoneName
-from application.slots import FreeSlots, Slot, Sources, offer_of, slots_of, time_zone_of
+from application.slots import FreeSlots, Slot, Sources, Told, free_slots, offer_of, outlook_of, time_zone_of
 from domain.permissions import ensure_may
 from domain.service import SEATS_MAX
 from domain.wall_clock import A_DAY, MINUTES_PER_DAY
@@ -24,6 +24,18 @@ router = APIRouter(prefix="/v1/services", tags=["services"], route_class=Operati
 
 MEDIA_TYPE = "application/json"
 _TIMES = [f"{minute // 60:02}:{minute % 60:02}:00Z" for minute in range(MINUTES_PER_DAY)]
+
+
+class Question(NamedTuple):
+    """What somebody asks for."""
+
+    organization_id: UUID
+    service_id: UUID
+    start: date
+    end: date
+    time_zone: str | None = None
+    resource_id: UUID | None = None
+    seats: int = 1
 
 
 @router.get("/{service_id}/slots", **query(SlotsShape, "findSlots"))
@@ -45,26 +57,25 @@ async def get_slots(
     """
     ensure_may(asked.actor, "slots.read")
     await asked.caught_up(Availability.NAME)
-    question = (asked.actor.organization_id, service_id, start, end, time_zone, resource_id, seats)
+    question = Question(asked.actor.organization_id, service_id, start, end, time_zone, resource_id, seats)
     sources = asked.ports.slots
-    return Response(await sources.sharing.answer(question, lambda: _found(sources, *question)), 200, None, MEDIA_TYPE)
+    return Response(await sources.sharing.answer(question, lambda: document(sources, question)), 200, None, MEDIA_TYPE)
 
 
-async def _found(
-    sources: Sources,
-    organization_id: UUID,
-    service_id: UUID,
-    start: date,
-    end: date,
-    time_zone: str | None,
-    resource_id: UUID | None,
-    seats: int,
-) -> bytes:
-    """The document that answers the question."""
-    offer = await offer_of(sources, organization_id, service_id)
-    first, last = window(start, end, zone_named(time_zone or time_zone_of(offer)))
-    found = await slots_of(sources, offer, first, last, resource_id=resource_id, seats=seats)
-    return b'{"slots":%b,"position":%d}' % (as_json(found.slots), found.position)
+async def document(sources: Sources, question: Question) -> bytes:
+    """The answer, as it was told before if nothing has changed that it depends on."""
+    offer = await offer_of(sources, question.organization_id, question.service_id)
+    start, end = window(question.start, question.end, zone_named(question.time_zone or time_zone_of(offer)))
+    outlook = await outlook_of(sources, offer, start, end, resource_id=question.resource_id, seats=question.seats)
+    told = sources.told.find(question)
+    if told is not None and told.outlook == outlook:
+        sources.told.tally.hits += 1
+    else:
+        sources.told.tally.misses += 1
+        told = Told(outlook, as_json(await free_slots(sources.masks, outlook)) if outlook else b"[]")
+        sources.told.put(question, told)
+        sources.told.trim()
+    return b'{"slots":%b,"position":%d}' % (told.slots, offer.position)
 
 
 def as_json(slots: Sequence[Slot]) -> bytes:

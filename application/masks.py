@@ -98,10 +98,18 @@ class Masks:
     cache: MaskCache | None = None
     kept: Lru[tuple[UUID, Window], Kept] = field(default_factory=kept_candidates)
 
-    async def candidates(self, ones: Sequence[OpenDays], window: Window, now: datetime) -> Mapping[UUID, Candidate]:
-        """What is left of each resource at ``now``; the same objects as before where nothing has changed."""
+    async def stamps(
+        self, ones: Sequence[OpenDays], window: Window, now: datetime
+    ) -> Sequence[Stamp | Sequence[bytes]]:
+        """What ``MaskSource.versions`` says of these resources."""
+        ids = [one.resource.id for one in ones]
+        return await self.source.versions(ids, window.first_block, window.last_block, now)
+
+    async def candidates(
+        self, ones: Sequence[OpenDays], stamps: Sequence[Stamp | Sequence[bytes]], window: Window
+    ) -> Mapping[UUID, Candidate]:
+        """What is left of each resource, by these ``stamps``; the same objects as before where nothing has changed."""
         by_id = {one.resource.id: one for one in ones}
-        stamps = await self.source.versions(list(by_id), window.first_block, window.last_block, now)
         found: dict[UUID, Candidate] = {}
         changed: dict[UUID, Stamp] = {}
         for (resource_id, one), stamp in zip(by_id.items(), stamps, strict=True):

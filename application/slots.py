@@ -1,27 +1,30 @@
 """Which slots are free: what the read model knows, asked of the arithmetic in ``domain.availability``."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol, overload
+from typing import NamedTuple, Protocol, overload
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from application.clock import Clock
-from application.masks import Masks
+from application.lru import Lru
+from application.masks import Masks, Stamp
 from application.occupancy import Visits, occupancy
 from application.sharing import Sharing
 from domain.allocation import Choice, assigned
-from domain.availability import looks_at_whole_dates, offered, window_of
+from domain.availability import looks_at_whole_dates, minutes_bookable, offered_within, window_of
 from domain.interval import Interval
 from domain.open_hours import OpenDays
-from domain.possible_starts import Candidate, Window
+from domain.possible_starts import Window
 from domain.refusals import InvalidValue, NotFound, ResourceNotSuitable
 from domain.service import Service
 from domain.wall_clock import MINUTE
 
 WINDOW_MAX = timedelta(days=62)
 SLOTS_MAX = 10_000
+TOLD_BYTES_MAX = 8 * 2**20
+"""Unless it is told otherwise: a month's slots of about a hundred services."""
 
 Choices = Sequence[Choice[OpenDays]]
 """For each requirement of a service, in order, who suits it."""
@@ -91,6 +94,35 @@ class Offers(Visits, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """All that free slots depend on, so that equal outlooks have equal slots.
+
+    ``bounds``: from which minute of the window up to which one visits may start; none ``besides``. ``stamps`` run
+    parallel to ``resources``. ``joinable``: the sessions that can be joined.
+    """
+
+    service: Service
+    choices: Choices
+    window: Window
+    bounds: tuple[int, int]
+    stamps: Sequence[Stamp | Sequence[bytes]]
+    besides: Sequence[Interval] = ()
+    joinable: Sequence[Slot] = ()
+
+
+class Told(NamedTuple):
+    """``slots``, as JSON, are right as long as the outlook is this one."""
+
+    outlook: Outlook | None
+    slots: bytes
+
+
+def told_before(bytes_max: int = TOLD_BYTES_MAX) -> Lru[Hashable, Told]:
+    """Room for answers, by their questions."""
+    return Lru(bytes_max, lambda told: len(told.slots) + sum(map(len, told.outlook.stamps if told.outlook else ())))
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """Where slots come from; composed once in infra. ``sharing``: whoever asks the same is told the same document."""
 
@@ -98,15 +130,7 @@ class Sources:
     masks: Masks
     clock: Clock
     sharing: Sharing[bytes] = field(default_factory=Sharing)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """``choices`` are made for ``resource_ids`` already."""
-
-    choices: Choices
-    resource_ids: Sequence[UUID]
-    seats: int
+    told: Lru[Hashable, Told] = field(default_factory=told_before)
 
 
 async def find_slots(
@@ -139,19 +163,56 @@ async def slots_of(
 
     They can be booked by anyone whom nothing keeps elsewhere, and who has not reached a limit for each customer: what
     holds for one person is no matter of slots. Of a group appointment those with ``seats`` free. With ``resource_id``
-    only those that a booking which asks for that resource would get. Raises ``ResourceNotSuitable`` (the service never
-    takes that resource) and ``InvalidValue`` (``end`` not after ``start``, or more than 62 days; more ``seats`` than
-    the service has).
+    only those that a booking which asks for that resource would get. Raises what ``outlook_of`` does.
+    """
+    outlook = await outlook_of(sources, offer, start, end, resource_id=resource_id, seats=seats)
+    return Found(await free_slots(sources.masks, outlook, limit or SLOTS_MAX) if outlook else (), offer.position)
+
+
+async def outlook_of(
+    sources: Sources, offer: Offer, start: datetime, end: datetime, *, resource_id: UUID | None = None, seats: int = 1
+) -> Outlook | None:
+    """What the slots in [start, end) depend on; None where notice and horizon leave nothing of it.
+
+    Raises ``ResourceNotSuitable`` (the service never takes that resource) and ``InvalidValue`` (``end`` not after
+    ``start``, or more than 62 days; more ``seats`` than the service has).
     """
     if not start < end:
         raise InvalidValue("end", "after start")
     if end - start > WINDOW_MAX:
         raise InvalidValue("end", f"at most {WINDOW_MAX.days} days after start")
-    if not 1 <= seats <= offer.service.terms.seats:
-        raise InvalidValue("seats", f"between 1 and {offer.service.terms.seats}")
+    service, now = offer.service, sources.clock.now()
+    if not 1 <= seats <= service.terms.seats:
+        raise InvalidValue("seats", f"between 1 and {service.terms.seats}")
     wanted = (resource_id,) if resource_id else ()
-    wish = _Wish(assigned(offer.service, offer.choices, wanted, _id_of), wanted, seats)
-    return Found(await _free(sources, offer, wish, start, end, limit or SLOTS_MAX), offer.position)
+    choices = assigned(service, offer.choices, wanted, _id_of)
+    starts = bookable(service, start, end, now)
+    if starts is None:
+        return None
+    # Asked before the diaries: a session that opens meanwhile is then in the way, and none is offered twice.
+    taken_up = await occupancy(sources.offers, service, ZoneInfo(offer.time_zone), starts, now)
+    window = window_of(service, starts, whole_dates=looks_at_whole_dates(choices))
+    joined = taken_up.joinable(service, starts, seats, wanted, now)
+    return Outlook(
+        service,
+        choices,
+        window,
+        minutes_bookable(service, window, starts, now),
+        await sources.masks.stamps(_resources(choices), window, now),
+        tuple(taken_up.not_for_new()),
+        [Slot(one.visit.start, one.visit.end, tuple(a.resource_id for a in one.allotments)) for one in joined],
+    )
+
+
+async def free_slots(masks: Masks, outlook: Outlook, limit: int = SLOTS_MAX) -> Sequence[Slot]:
+    """The first ``limit`` slots."""
+    service, window = outlook.service, outlook.window
+    by_id = await masks.candidates(_resources(outlook.choices), outlook.stamps, window)
+    suitable = [choice.among([by_id[_id_of(one)] for one in choice.candidates]) for choice in outlook.choices]
+    found = offered_within(service, suitable, window, outlook.bounds, outlook.besides)
+    slots = FreeSlots(window.origin, service.terms.duration_min, list(found.by_minute(limit)))
+    joinable = outlook.joinable
+    return sorted([*slots, *joinable], key=lambda slot: slot.start)[:limit] if joinable else slots
 
 
 async def offer_of(sources: Sources, organization_id: UUID, service_id: UUID) -> Offer:
@@ -182,30 +243,9 @@ def _id_of(one: OpenDays) -> UUID:
     return one.resource.id
 
 
-async def _free(
-    sources: Sources, offer: Offer, wish: _Wish, start: datetime, end: datetime, limit: int
-) -> Sequence[Slot]:
-    """The first ``limit`` slots that start in [start, end)."""
-    now, service = sources.clock.now(), offer.service
-    starts = bookable(service, start, end, now)
-    if starts is None:
-        return ()
-    # Asked before the diaries: a session that opens meanwhile is then in the way, and none is offered twice.
-    taken_up = await occupancy(sources.offers, service, ZoneInfo(offer.time_zone), starts, now)
-    window = window_of(service, starts, whole_dates=looks_at_whole_dates(wish.choices))
-    suitable = await candidates(sources.masks, wish.choices, window, now)
-    found = offered(service, suitable, window, starts, now=now, besides=taken_up.not_for_new())
-    slots = FreeSlots(window.origin, service.terms.duration_min, list(found.by_minute(limit)))
-    joined = taken_up.joinable(service, starts, wish.seats, wish.resource_ids, now)
-    seated = [Slot(one.visit.start, one.visit.end, tuple(a.resource_id for a in one.allotments)) for one in joined]
-    return sorted([*slots, *seated], key=lambda slot: slot.start)[:limit] if seated else slots
-
-
-async def candidates(masks: Masks, choices: Choices, window: Window, now: datetime) -> Sequence[Choice[Candidate]]:
-    """The same choices, of resources with what is left of them."""
-    days = {one.resource.id: one for choice in choices for one in choice.candidates}
-    by_id = await masks.candidates(list(days.values()), window, now)
-    return [choice.among([by_id[one.resource.id] for one in choice.candidates]) for choice in choices]
+def _resources(choices: Choices) -> Sequence[OpenDays]:
+    """Each once."""
+    return list({_id_of(one): one for choice in choices for one in choice.candidates}.values())
 
 
 def bookable(service: Service, start: datetime, end: datetime, now: datetime) -> Interval | None:

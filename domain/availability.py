@@ -88,11 +88,22 @@ def offered(
 
     ``choices`` as for ``allocate``: for each requirement, in order, the resources that suit it.
     """
+    return offered_within(service, choices, window, minutes_bookable(service, window, starts, now), besides)
+
+
+def offered_within(
+    service: Service,
+    choices: Sequence[Choice[Candidate]],
+    window: Window,
+    bounds: tuple[int, int],
+    besides: Iterable[Interval],
+) -> Offered:
+    """The same, from a minute of the window up to another one."""
     possible = PossibleStarts(service, window)
-    left = _bookable(service, window, starts, now)
+    left = minutes(*bounds)
     for out in besides:
-        bounds = (minute_after_rounded_up(window.first_day, moment) for moment in (out.start, out.end))
-        left &= ~minutes(*(max(bound, 0) for bound in bounds))
+        edges = (minute_after_rounded_up(window.first_day, moment) for moment in (out.start, out.end))
+        left &= ~minutes(*(max(edge, 0) for edge in edges))
     choosing = Choosing(service, choices, possible)
     # What ``allocate`` does at one start, for all starts at once: each requirement takes its best candidate that is
     # free and that no requirement before it has taken.
@@ -105,10 +116,10 @@ def offered(
     return Offered(window, left | choosing.settle(contested), choosing.choices())
 
 
-def _bookable(service: Service, window: Window, starts: Interval, now: datetime) -> Mask:
-    """The minutes of ``starts`` that ``Service.ensure_bookable_at`` allows."""
+def minutes_bookable(service: Service, window: Window, starts: Interval, now: datetime) -> tuple[int, int]:
+    """From which minute of the window up to which one ``Service.ensure_bookable_at`` allows ``starts``."""
     earliest = now + timedelta(minutes=service.terms.min_notice_min)
     latest = now + timedelta(days=service.terms.max_advance_days)
     first = minute_after_rounded_up(window.first_day, max(starts.start, earliest))
     end = min(minute_after_rounded_up(window.first_day, starts.end), minute_after(window.first_day, latest) + 1)
-    return minutes(first, end)
+    return first, end

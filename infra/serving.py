@@ -37,7 +37,7 @@ from api.verified_tokens import VerifiedTokens
 from application.clock import Clock
 from application.masks import Masks, kept_candidates
 from application.sign_in import Door
-from application.slots import Sources
+from application.slots import Sources, told_before
 from application.stream_cache import StreamCache
 from application.writer import Writer
 from infra.composition import clock_of, epoch_of
@@ -52,7 +52,7 @@ JOURNAL_CONNECTIONS_MAX = 8
 READ_CONNECTIONS_MAX = 16
 PEOPLE_CONNECTIONS_MAX = 8
 CONNECTED_WITHIN_S = 10.0
-STREAMS_SHARE, CANDIDATES_SHARE, TOKENS_SHARE = 1 / 2, 1 / 3, 1 / 12
+STREAMS_SHARE, CANDIDATES_SHARE, SLOTS_SHARE, TOKENS_SHARE = 1 / 2, 1 / 4, 1 / 12, 1 / 12
 """Of what may be kept in memory."""
 
 Pool = AsyncConnectionPool[Any]
@@ -123,9 +123,8 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         feed = ChangeFeed(pools.reads, partitions)
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
         sockets = Sockets(Node(verified.bearer, TopicGate(journal), feed, broadcaster))
-        metrics = _metrics(writer, fence, broadcaster, sockets)
-        for name, kept in ("streams", streams), ("tokens", verified.kept), ("candidates", ports.slots.masks.kept):
-            metrics.watch_cache(name, kept)
+        slots, metrics = ports.slots, _metrics(writer, fence, broadcaster, sockets)
+        metrics.watch_caches(streams=streams, tokens=verified.kept, candidates=slots.masks.kept, slots=slots.told)
         health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.reads, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
         progress = ProgressListener(settings.database_url, (*NAMES, Deliveries.NAME))
@@ -170,8 +169,9 @@ async def _slots(
     cache = RedisMaskCache(redis_url, str(epoch))
     open_things.push_async_callback(cache.close)
     queries = AvailabilityQueries(pools.reads, settings.kafka_partitions)
-    kept = kept_candidates(round(CANDIDATES_SHARE * settings.cache_mb * 2**20))
-    return Sources(offers=queries, masks=Masks(queries, cache, kept), clock=clock_of(settings))
+    cache_bytes = settings.cache_mb * 2**20
+    kept, told = kept_candidates(round(CANDIDATES_SHARE * cache_bytes)), told_before(round(SLOTS_SHARE * cache_bytes))
+    return Sources(offers=queries, masks=Masks(queries, cache, kept), clock=clock_of(settings), told=told)
 
 
 def _metrics(writer: Writer, fence: Fence, broadcaster: Broadcaster, sockets: Sockets) -> Metrics:

@@ -232,8 +232,7 @@ def test_what_is_counted_elsewhere_is_read_when_prometheus_asks() -> None:
 def test_every_cache_tells_how_often_it_helped_and_what_it_takes() -> None:
     gauges = Metrics()
     streams, tokens = (Lru[str, bytes](ENTRY_BYTES + 10, weigh=len) for _ in range(2))
-    gauges.watch_cache("streams", streams)
-    gauges.watch_cache("tokens", tokens)
+    gauges.watch_caches(streams=streams, tokens=tokens)
 
     async def scenario() -> str:
         async with answering([], gauges) as http:

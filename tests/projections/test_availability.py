@@ -1,5 +1,6 @@
 """Availability: the planes of what is claimed, the slots that come of them, and who is told that they changed."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -10,10 +11,11 @@ from hypothesis import given
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.memory_masks import MemoryMasks
+from api.slots import Question, document
 from application import booking, visits
 from application.journal import Recorded
 from application.masks import Block, BlockKey, Masks
-from application.slots import Found, Sources, find_slots
+from application.slots import Found, Sources, find_slots, told_before
 from domain.bit_planes import packed
 from domain.possible_starts import BLOCK_MIN
 from domain.service import Requirement
@@ -86,6 +88,31 @@ def test_the_slots_are_those_that_the_desk_would_book(postgres_url: str, deeds: 
             masks.flush()
             assert slots_of(postgres_url, clinic, service_id, masks) == found
             assert found.position == max(r.position for r in journal if r.provenance.organization_id in own(clinic))
+
+
+@on_real_tables
+@given(deeds=deeds)
+def test_what_is_kept_in_memory_is_told_only_while_nothing_has_changed(postgres_url: str, deeds: list[Deed]) -> None:
+    """Between any two deeds everything is asked of one who was asked before, and of one who was not."""
+
+    async def story(pool: AsyncConnectionPool) -> None:
+        queries = AvailabilityQueries(pool, PARTITIONS)
+        masks, told = Masks(queries), told_before()
+        for done in sorted({0, len(deeds) // 2, len(deeds) - 1, len(deeds)}):
+            clinics, journal = journal_of(deeds[: max(done, 0)])
+            await asyncio.to_thread(deliver, postgres_url, Availability(PARTITIONS), journal, [])
+            for clinic in clinics:
+                stranger = AvailabilityQueries(pool, PARTITIONS)
+                for service_id in (clinic.service, clinic.group, clinic.massage):
+                    start = clinic.desk.now.date()
+                    question = Question(clinic.desk.organization_id, service_id, start, start + DAYS_AHEAD)
+                    asked_before = Sources(queries, masks, AsOf(clinic.desk), told=told)
+                    anew = await document(Sources(stranger, Masks(stranger), AsOf(clinic.desk)), question)
+                    for _ in range(2):
+                        assert await document(asked_before, question) == anew
+        assert told.tally.hits >= told.tally.misses > 0
+
+    asked(postgres_url, story)
 
 
 def own(clinic: Clinic) -> set[UUID]:
