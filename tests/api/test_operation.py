@@ -16,6 +16,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from api.app import ROUTERS
 from api.edge import Edge
 from api.metrics import Metrics
 from api.operation import Operation
@@ -140,7 +141,7 @@ def test_what_fastapi_takes_for_an_invalid_value_is_called_by_its_name() -> None
 
     assert refusal(f"{path}?wrod=x&limit=0", json=GOOD, headers=NAMED) == "unknown-parameter"
     assert refusal(path, json=GOOD, headers={**NAMED, "Content-Type": "text/plain"}) == "unsupported-media-type"
-    for broken in (b"{", b'"\xff"', b"[" * 100_000):
+    for broken in (b"{", b'"\xff"', b"[" * 100_000, b"1" * 5_000):
         assert refusal(path, content=broken, headers={**NAMED, **JSON}) == "malformed-request"
 
 
@@ -189,6 +190,13 @@ def test_a_request_leaves_no_cycles_for_the_garbage_collector() -> None:
         return left
 
     assert asyncio.run(left_by_all()) == 0
+
+
+def test_all_that_is_asked_of_the_product_is_an_operation() -> None:
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    paths = {isinstance(route, Operation): route.path for route in routes if route.path.startswith("/v1")}
+
+    assert paths.keys() == {True}, paths
 
 
 async def _with_request(request: Request) -> Response:
