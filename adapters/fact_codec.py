@@ -43,6 +43,9 @@ class Upcast(NamedTuple):
 
 _ENCODER = msgspec.json.Encoder()
 
+ORGANIZATION_AT = (16, 52)
+"""From which byte of a stored state up to which one the organization's id stands, whatever the topic."""
+
 UPCASTS: Mapping[str, Upcast] = {}
 """Old topics, by name. A successor may itself be old: upcasts are applied until a present topic is reached."""
 

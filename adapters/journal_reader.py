@@ -1,6 +1,6 @@
 """Following the journal on PostgreSQL: by relay, rebuilds and audits, in the order of positions."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -9,12 +9,17 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from adapters.fact_codec import FactMapper
+from adapters.fact_codec import ORGANIZATION_AT, FactMapper
 from application.journal import JournalUnavailable, Recorded
 
 _READ = """
 SELECT notification_id, originator_id, originator_version, topic, state FROM stored_events
 WHERE notification_id > %s AND notification_id <= %s AND topic <> ALL(%s) ORDER BY notification_id LIMIT %s
+"""
+# Where the codec writes it (``ORGANIZATION_AT``): to parse each state here would cost more than all else.
+_ORGANIZATIONS = """
+SELECT convert_from(substring(state FROM %s FOR %s), 'UTF8')::uuid, max(notification_id)
+FROM stored_events WHERE notification_id > %s GROUP BY 1
 """
 _POSITION_MAX = 2**63 - 1
 
@@ -49,6 +54,12 @@ class PostgresJournalReader:
 
     def head(self) -> int:
         return int(self._value("SELECT coalesce(max(notification_id), 0) FROM stored_events"))
+
+    def organizations(self, *, after: int) -> Mapping[UUID, int]:
+        start, stop = ORGANIZATION_AT
+        with _available(), self._connection.cursor(binary=True, row_factory=tuple_row) as cursor:
+            cursor.execute(_ORGANIZATIONS, (start + 1, stop - start, after), prepare=True)
+            return dict(cursor.fetchall())
 
     def epoch(self) -> UUID:
         """The journal's life: another one after it was restored to an earlier state."""

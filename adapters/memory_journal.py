@@ -1,7 +1,7 @@
 """The journal in memory, for fast tests: the same answers as PostgreSQL's, encoding nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -61,6 +61,9 @@ class MemoryJournal:
 
     def head(self) -> int:
         return self._committed
+
+    def organizations(self, *, after: int) -> Mapping[UUID, int]:
+        return {f.provenance.organization_id: f.position for f in self._facts[after : self._committed]}
 
     def epoch(self) -> UUID:
         return self._epoch

@@ -1,7 +1,8 @@
 """A reader of the journal that outlives its connection: for followers, which hold no lock on it."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
 import psycopg
 from psycopg import Connection
@@ -29,6 +30,9 @@ class ReopeningJournalReader:
 
     def head(self) -> int:
         return self._through(lambda reader: reader.head())
+
+    def organizations(self, *, after: int) -> Mapping[UUID, int]:
+        return self._through(lambda reader: reader.organizations(after=after))
 
     def close(self) -> None:
         if self._connection is not None:

@@ -135,3 +135,6 @@ class JournalReader(Protocol):
 
     def head(self) -> int:
         """The highest position, 0 when nothing has happened yet."""
+
+    def organizations(self, *, after: int) -> Mapping[UUID, int]:
+        """Those with facts after this position, and the position of each one's last: what reading them would tell."""

@@ -15,12 +15,12 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from application.journal import JournalUnavailable
 from application.keeping import Behind, Keeper
 from application.masks import Masks
+from application.retrying import retry_delay_s
 from application.slots import Sources
 from application.writer import Busy, InFlight, Writer
 from domain.waitlist import WaitlistEntry
 from infra.composition import clock_of
 from infra.settings import Settings
-from projections.applying import retry_delay_s
 from projections.availability_queries import AvailabilityQueries
 from projections.offer_rounds import DueRounds, TakenRound
 from projections.waitlist_queue import queue_of

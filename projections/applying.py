@@ -11,12 +11,8 @@ from psycopg import Connection, Cursor, OperationalError
 
 from application.feed import Delivery, partition_of
 from application.journal import Recorded
+from application.retrying import RECONNECT_LONGEST_S, retry_delay_s
 from projections.checkpoint import Sink, besides, ensure_schema, is_durable, move_checkpoint, prepare
-
-RETRY_FIRST_S = 0.1
-RETRY_LONGEST_S = 30.0
-RECONNECT_LONGEST_S = 2.0
-"""A database that comes back is back at once; a fact that cannot be applied waits for someone to mend the code."""
 
 APPLIED = Counter("daybook_facts_applied_total", "Facts applied", ["sink"])
 POSITION = Gauge("daybook_checkpoint_position", "Everything at or below is applied", ["sink", "partition"])
@@ -39,11 +35,6 @@ Work = Mapping[int, Portion]
 
 class CheckpointMoved(Exception):  # noqa: N818
     """The checkpoint is lower than what this process has applied: the schema was replaced, or a crash undid it."""
-
-
-def retry_delay_s(failures: int, longest_s: float = RETRY_LONGEST_S) -> float:
-    """How long to wait after so many failures in a row."""
-    return min(longest_s, RETRY_FIRST_S * 2.0 ** min(failures - 1, 16))
 
 
 class Outlet:
@@ -115,12 +106,15 @@ class Outlet:
         seen = [self._seen[partition] for partition in self._behind]
         return max(0, head - (min(seen) if seen else max(self._seen.values(), default=0)))
 
-    def compare(self, head: int, partitions: frozenset[int]) -> None:
-        """Nothing has arrived from these partitions for a while: read the journal if it goes further, to ``head``."""
-        now = self._monotonic()
-        for partition in partitions & self._seen.keys():
-            if self._seen[partition] < head:
-                self._behind.setdefault(partition, now)
+    def compare(self, head: int, partitions: frozenset[int], last_after: Callable[[int], Mapping[int, int]]) -> None:
+        """Nothing has arrived from these partitions for a while: read the journal where it has more of one.
+
+        ``last_after``: the last position of each that has facts after one. The others lack nothing up to ``head``.
+        """
+        seen = {p: self._seen[p] for p in partitions & self._seen.keys() - self._behind.keys() if self._seen[p] < head}
+        last = last_after(min(seen.values())) if seen else {}
+        self._behind |= {p: self._monotonic() for p, position in seen.items() if last.get(p, 0) > position}
+        self._guarded_apply({p: Portion(head) for p in seen if p not in self._behind})
 
     def deliver(self, deliveries: Sequence[Delivery]) -> int:
         """Apply what has arrived from the feed, in any state of repetition. How many facts were applied."""

@@ -8,16 +8,17 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from prometheus_client import Gauge
 from psycopg import Connection
 
-from application.feed import Delivery, Feed, TopicUnavailable
+from application.feed import Delivery, Feed, TopicUnavailable, partition_of
 from application.journal import JournalReader, JournalUnavailable
+from application.retrying import RECONNECT_LONGEST_S, retry_delay_s
 from application.stopping import StopRequest
-from projections.applying import RECONNECT_LONGEST_S, Outlet, retry_delay_s
+from projections.applying import Outlet
 from projections.checkpoint import Sink
 
 PAGE_FACTS_MAX = 2_000
@@ -25,8 +26,7 @@ POLL_S = 0.25
 LOOK_EVERY_S = 1.0
 """How often a silent feed is compared with the journal: below the two seconds that a reader of its own writes waits."""
 PARTITION_SILENT_S = 10.0
-"""While others bring facts, a partition may be silent for so long before the journal is asked. That reads
-the others' facts again, so not at once."""
+"""While others bring facts, a partition may be silent for so long before the journal is asked."""
 JOINING_S = 15.0
 """A group may take so long to share out partitions, after a crash of a member; until then all are followed."""
 ORPHANED_AFTER_S = 15.0
@@ -186,9 +186,18 @@ class Follower:
         all_silent = now - max(self._heard_at.values(), default=0.0) >= LOOK_EVERY_S
         patience_s = LOOK_EVERY_S if all_silent else PARTITION_SILENT_S
         silent = frozenset(p for p in self._fed | self._adopted if now - self._heard_at.get(p, 0.0) >= patience_s)
-        self._head = max(self._head, self._reader.head())
+        self._head = head = max(self._head, self._reader.head())
+        last_after = cache(self._last_positions)
         for outlet in outlets:
-            outlet.compare(self._head, silent)
+            outlet.compare(head, silent, last_after)
+
+    def _last_positions(self, after: int) -> dict[int, int]:
+        """Of each partition, as far as it has facts after this position."""
+        last: dict[int, int] = {}
+        for organization_id, position in self._reader.organizations(after=after).items():
+            partition = partition_of(organization_id, len(self._all_partitions))
+            last[partition] = max(position, last.get(partition, 0))
+        return last
 
     def _look_for_orphans(self, outlets: Sequence[Outlet]) -> None:
         """Adopt partitions that no one moves, whatever the group believes, until partitions are shared out again."""

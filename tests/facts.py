@@ -1,6 +1,6 @@
 """Small journals for those who follow one: the facts are real, who wrote them does not matter."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -47,6 +47,9 @@ class ListedJournal:
 
     def head(self) -> int:
         return self.facts[-1].position if self.facts else 0
+
+    def organizations(self, *, after: int) -> Mapping[UUID, int]:
+        return {f.provenance.organization_id: f.position for f in self.facts if f.position > after}
 
     def positions(self, partition: int, partitions: int) -> list[int]:
         """What belongs on a partition."""

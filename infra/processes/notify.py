@@ -16,12 +16,12 @@ from adapters.message_rendering import JinjaRenderer
 from adapters.vault import Seal, VaultContacts, VaultKeyWrong
 from application.dispatching import Dispatcher
 from application.notifying import Delivery
+from application.retrying import retry_delay_s
 from infra.composition import NotMigrated, clock_of
 from infra.followers import follower
 from infra.process import begun, cannot, on_stop
 from infra.providers import senders_of
 from infra.settings import Settings, SettingsError, needed
-from projections.applying import retry_delay_s
 from projections.deliveries import Deliveries
 from projections.delivery_ledger import RECONCILE_AFTER, PostgresLedger
 

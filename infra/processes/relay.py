@@ -15,11 +15,11 @@ from adapters.kafka_log import KafkaTopic, WrongPartitions
 from application.feed import TopicUnavailable
 from application.journal import JournalUnavailable
 from application.relaying import Relay, TopicAheadOfJournal
+from application.retrying import RECONNECT_LONGEST_S, retry_delay_s
 from application.stopping import StopRequest
 from infra.composition import NotMigrated
 from infra.process import begun, cannot, on_stop
 from infra.settings import Settings, SettingsError, needed
-from projections.applying import RECONNECT_LONGEST_S, retry_delay_s
 from projections.checkpoint import lowest_checkpoint
 
 LEADER_LOCK = (crc32(b"daybook relay") % 2**31, 0)

@@ -16,6 +16,7 @@ from psycopg_pool import PoolTimeout
 
 from adapters.postgres_journal import PostgresJournal
 from application.firing import TIMERS_TAKEN_MAX, fire
+from application.retrying import retry_delay_s
 from application.timekeeping import Timer
 from application.writer import Writer
 from infra.composition import NotMigrated, clock_of
@@ -24,7 +25,6 @@ from infra.pools import pool_of
 from infra.process import begun, cannot
 from infra.settings import Settings
 from infra.waitlist_keeper import keep_waitlists
-from projections.applying import retry_delay_s
 from projections.following import Follower
 from projections.offer_rounds import OfferRounds
 from projections.timers import DueTimers, Timers

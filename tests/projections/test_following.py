@@ -86,6 +86,19 @@ def test_a_partition_that_is_silent_while_others_are_not_is_looked_after(scene: 
     scene.ensure_exactly_once()
 
 
+def test_of_a_partition_that_has_nothing_to_say_the_facts_of_others_are_not_read_again(scene: Scene) -> None:
+    follower = scene.follower(Diary())
+    scene.turn(follower)
+    reads = scene.journal.reads
+    for _ in range(11):
+        scene.wait(1.0)
+        scene.happen(0)
+        scene.turn(follower)
+    assert scene.journal.reads == reads + 2 * 11, "the relay's alone: the fact, and that there is no more"
+    assert lowest_checkpoint(scene.connection) >= 10, "it is known to lack nothing"
+    scene.ensure_exactly_once()
+
+
 def test_each_commit_tells_how_far_the_sink_has_come(scene: Scene) -> None:
     follower = scene.follower(Diary())
     scene.turn(follower)
