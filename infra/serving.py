@@ -35,11 +35,14 @@ from api.stream_session import Node
 from api.topics import TopicGate
 from api.verified_tokens import VerifiedTokens
 from application.clock import Clock
+from application.lru import Memoized
 from application.masks import Masks, kept_candidates
 from application.sign_in import Door
 from application.slots import Sources, told_before
 from application.stream_cache import StreamCache
 from application.writer import Writer
+from domain.booking_page import booking_page_id
+from domain.resource_day import PAGE_ID_BYTES, page_id
 from infra.composition import clock_of, epoch_of
 from infra.pools import pool_of
 from infra.read_models import NAMES
@@ -125,6 +128,8 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         sockets = Sockets(Node(verified.bearer, TopicGate(journal), feed, broadcaster))
         slots, metrics = ports.slots, _metrics(writer, fence, broadcaster, sockets)
         metrics.watch_caches(streams=streams, tokens=verified.kept, candidates=slots.masks.kept, slots=slots.told)
+        metrics.watch_caches(diary_page_ids=Memoized(page_id, PAGE_ID_BYTES))
+        metrics.watch_caches(booking_page_ids=Memoized(booking_page_id, PAGE_ID_BYTES))
         health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.reads, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
         progress = ProgressListener(settings.database_url, (*NAMES, Deliveries.NAME))
