@@ -54,6 +54,14 @@ def test_a_step_that_is_refused_leaves_nothing_behind_and_the_steps_before_it_st
     assert (named(view), view.version(ID), len(view.facts)) == ("Surgery", 2, 1)
 
 
+def test_what_a_refused_step_has_read_is_read_all_the_same() -> None:
+    view = registered()
+    with pytest.raises(AlreadyExists):
+        refused_rename(view, "Hospital")
+    assert set(view.read) == {ID}
+    assert (named(view), view.version(ID)) == ("Clinic", 1)
+
+
 def test_a_step_that_is_not_refused_stays() -> None:
     view = registered()
     with view.attempt():
