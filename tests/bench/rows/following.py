@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
 from statistics import median
+from typing import LiteralString
+from uuid import UUID
 
 import psycopg
 from psycopg.sql import SQL, Composed, Identifier
@@ -19,6 +21,7 @@ from adapters.fact_codec import FactMapper
 from adapters.fact_messages import FactMessages
 from adapters.journal_reader import PostgresJournalReader
 from adapters.kafka_log import KafkaTopic
+from application.feed import partition_of
 from infra.read_models import NAMES
 from infra.settings import Settings
 from tests.bench.bench import Bench
@@ -35,6 +38,7 @@ HELD_BACK_BOOKINGS = 6_000
 STILL_S_MAX = 4.5
 REBUILT_BOOKINGS = 333_400
 CALENDARS = ("resource_calendars", "customer_calendars")
+_ALL_FACTS: Sequence[LiteralString] = ("audit_trail.fact", "public.stored_events")
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
@@ -46,12 +50,15 @@ def _follow(bench: Bench) -> Figure:
     """The peak of an API process that has the machine to itself, then that of a projector that has."""
     written = list(_written(bench))
     with bench.database() as database, bench.daybook(database, others=("relay", "project")) as daybook:
-        history = past_bookings(open_house(daybook.urls[0]), HELD_BACK_BOOKINGS * (bench.rounds + 1))
+        house = open_house(daybook.urls[0])
+        history = past_bookings(house, HELD_BACK_BOOKINGS * (bench.rounds + 1))
         parts = [list(islice(history, HELD_BACK_BOOKINGS)) for _ in range(bench.rounds + 1)]
         applied = []
         for part in parts:
-            applied.append(_applied(database, daybook, part))
+            applied.append(_applied(database, daybook, part, UUID(house.organization_id)))
             bench.say(f"one projector applies {applied[-1]:,.0f} facts/s")
+        followed, happened = (_number(database, SQL(f"SELECT count(*) FROM {table}")) for table in _ALL_FACTS)
+        assert followed == happened, f"{followed} of {happened} facts were applied"
     del applied[0]  # it has warmed up
     ratios = [one / other for one, other in zip(applied, written, strict=True)]
     return Figure("follow", ratios, {"applied facts/s": median(applied), "written facts/s": median(written)})
@@ -68,15 +75,17 @@ def _written(bench: Bench) -> Iterator[float]:
             bench.say(f"one API process writes {outcome.per_second * FACTS_PER_BOOKING:,.0f} facts/s")
 
 
-def _applied(database: str, daybook: RunningStack, bookings: Sequence[Booking]) -> float:
+def _applied(database: str, daybook: RunningStack, bookings: Sequence[Booking], organization_id: UUID) -> float:
     """Facts a second, through all read models. The projector stands still while the relay fills the topic."""
+    settings = _settings(daybook.environment)
+    partition = partition_of(organization_id, settings.kafka_partitions)
     with _held(daybook.process_id("project")):
         facts = seed(database, bookings)
         head = _number(database, SQL("SELECT max(notification_id) FROM stored_events"))
-        with closing(_topic(daybook.environment)) as topic:
-            _await(lambda: max(topic.tail().values()) >= head, within_s=STILL_S_MAX)
+        with closing(_topic(settings)) as topic:
+            _await(lambda: topic.tail()[partition] >= head, within_s=STILL_S_MAX)
     began = time.perf_counter()
-    _await(lambda: _reached(database) >= head, within_s=60)
+    _await(lambda: _reached(database, partition) >= head, within_s=60)
     return facts / (time.perf_counter() - began)
 
 
@@ -110,13 +119,16 @@ def _held(process_id: int) -> Iterator[None]:
         os.kill(process_id, signal.SIGCONT)
 
 
-def _topic(environment: Mapping[str, str]) -> KafkaTopic:
-    """The relay's end of the topic, to see how much of it is there."""
-    settings = Settings(
+def _settings(environment: Mapping[str, str]) -> Settings:
+    return Settings(
         database_url=environment["DAYBOOK_DATABASE_URL"],
         kafka_bootstrap=environment["DAYBOOK_KAFKA_BOOTSTRAP"],
         kafka_topic=environment["DAYBOOK_KAFKA_TOPIC"],
     )
+
+
+def _topic(settings: Settings) -> KafkaTopic:
+    """The relay's end of the topic, to see how much of it is there."""
     assert settings.kafka_bootstrap
     with psycopg.connect(settings.database_url) as connection:
         messages = FactMessages(FactMapper(), PostgresJournalReader(connection).epoch())
@@ -130,10 +142,11 @@ def _await(condition: Callable[[], bool], *, within_s: float) -> None:
         time.sleep(0.005)
 
 
-def _reached(database_url: str) -> int:
-    """The position that every read model has reached: all facts are of one organization, so on one partition."""
+def _reached(database_url: str, partition: int) -> int:
+    """The position that every read model has reached there."""
     position = SQL(" UNION ALL ").join(
-        SQL("SELECT max(position) AS position FROM {}").format(Identifier(name, "checkpoint")) for name in NAMES
+        SQL("SELECT position FROM {} WHERE partition = {}").format(Identifier(name, "checkpoint"), partition)
+        for name in NAMES
     )
     return _number(database_url, SQL("SELECT min(position) FROM ({})").format(position))
 
