@@ -19,7 +19,7 @@ Row = Sequence[Any]
 class Table:
     """``columns`` are SQL types by name, with ``NOT NULL`` where it holds.
 
-    New rows are copied in binary form, which costs PostgreSQL less than half of what statements do. Rows that replace
+    New rows are copied in binary form, which costs PostgreSQL about half of what statements do. Rows that replace
     others travel as ONE JSON parameter: that carries arrays, nulls and documents alike, in one round trip.
     """
 
