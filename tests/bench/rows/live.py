@@ -63,8 +63,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Milliseconds, sorted."""
+    """Milliseconds, sorted. ``per_second``: what was answered: less than was asked where the machine had no more."""
 
+    per_second: float
     answers: Sequence[float]
     lags: Sequence[float]
     frames: Sequence[float]
@@ -81,7 +82,12 @@ def measure(bench: Bench) -> Iterator[Figure]:
         bench.say(f"peak {peak:,.0f} bookings/s, {SUBSCRIBERS} subscribers at half of it")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             rounds = runner.run(_rounds(bench, daybook, database, house, bookings, peak / 2))
-    load: dict[str, float | str] = {"bookings/s": peak / 2, "answer p50 ms": _median_of("answers", rounds, 0.5)}
+    reached = median(one.per_second for one in rounds)
+    load: dict[str, float | str] = {
+        "asked/s": peak / 2,
+        "bookings/s": reached,
+        "answer p50 ms": _median_of("answers", rounds, 0.5),
+    }
     for key, what in zip(KEYS, ("lags", "frames"), strict=True):
         figures = [_quantile(getattr(one, what), 0.99) for one in rounds]
         spread = {f"p{q * 100:g} ms": _median_of(what, rounds, q) for q in (0.5, 1.0)}
@@ -147,7 +153,9 @@ async def _round(
     rows = await connection.execute(_DECIDED, (min(answer.position for answer in answers) - 10,))
     decided = {int(str(position)): at.timestamp() async for position, at in rows}  # type: ignore[attr-defined]
     assert len(seen.frames) > len(answers), "every room is followed, and more"
+    took_s = max(answer.answered_at for answer in answers) - min(answer.due_at for answer in answers)
     return Round(
+        len(answers) / took_s,
         sorted((answer.answered_at - answer.due_at) * 1000 for answer in answers),
         sorted((seen.seen_at(answer.position) - decided[answer.position]) * 1000 for answer in answers),
         sorted((at - decided[position]) * 1000 for position, at in seen.frames),
