@@ -9,8 +9,12 @@ from zoneinfo import ZoneInfo
 from api.commanding import Call
 from api.notes import folded
 from api.problems import RefusedWithAlternatives
+from application.booking import Book, Reschedule
+from application.close_by import close_by
+from application.decision import UseCase
 from application.journal import Recorded
 from application.nearest import Sought, nearest
+from application.slots import Slot
 from domain.allocation import pages_touched
 from domain.booking_page import period_of
 from domain.interval import Interval
@@ -28,21 +32,37 @@ from domain.refusals import (
 )
 from domain.resource import Resource
 from domain.rules import OF_WHEN_AND_WHERE
-from domain.service import Period
+from domain.service import Period, Service
 from domain.wall_clock import MINUTES_PER_DAY, instant
 from projections.availability import Availability
 
 ANOTHER_START_MAY_DO = OF_WHEN_AND_WHERE
 """The refusals to which the nearest free slots are the answer that one would want."""
 
+MAY_DO_CLOSE_BY = (SlotTaken, CustomerElsewhere)
+"""The refusals that hold for an hour or two, mostly."""
+
 ALTERNATIVES = 3
 WAIT_MAX_S = 0.5
 
 
 async def with_alternatives(
-    call: Call, refusal: Refusal, service_id: UUID, start: datetime, resource_ids: Sequence[UUID], seats: int
+    call: Call, refusal: Refusal, use_case: UseCase[Any], wish: Book | Reschedule, service_id: UUID, seats: int
 ) -> RefusedWithAlternatives:
-    ports, organization_id = call.ports, call.actor.organization_id
+    """``wish`` was refused by ``use_case``: a visit of ``seats`` to the service."""
+    service = call.ports.writer.known(Service, service_id)
+    if service is not None and isinstance(refusal, MAY_DO_CLOSE_BY):
+        found = close_by(call.ports.writer, use_case, wish, service, call.actor, count=ALTERNATIVES)
+        if found is not None:
+            return RefusedWithAlternatives(refusal, found)
+    return await _with_what_is_read(call, refusal, service_id, wish, seats)
+
+
+async def _with_what_is_read(
+    call: Call, refusal: Refusal, service_id: UUID, wish: Book | Reschedule, seats: int
+) -> RefusedWithAlternatives:
+    ports, organization_id, start = call.ports, call.actor.organization_id, wish.start
+    found: Sequence[Slot] = ()
     try:
         # What refused may be younger than the read model: a slot that overlaps it would be refused again.
         position = await _position_of(call, refusal, service_id)
@@ -50,7 +70,7 @@ async def with_alternatives(
         aim, busy = await _looked_for_near(call, refusal, start)
         sought = Sought(
             service_id=service_id,
-            resource_ids=tuple(resource_ids),
+            resource_ids=wish.resource_ids,
             seats=seats,
             count=ALTERNATIVES,
             busy=busy,
@@ -58,7 +78,7 @@ async def with_alternatives(
         by_aim = await nearest(ports.slots, organization_id, sought, [aim])
         found = by_aim.get(aim, ())
     except ports.outages:
-        found = ()  # the refusal stands, whether or not the read model can be asked for more
+        pass  # the refusal stands, whether or not the read model can be asked for more
     return RefusedWithAlternatives(refusal, found)
 
 

@@ -115,8 +115,7 @@ async def book(body: Booking, call: Commanded) -> Response:
     try:
         answer = await call.submit(booking.book, wanted)
     except ANOTHER_START_MAY_DO as refusal:
-        wished = wanted.resource_ids
-        raise await with_alternatives(call, refusal, body.service_id, body.start, wished, body.seats) from None
+        raise await with_alternatives(call, refusal, booking.book, wanted, body.service_id, body.seats) from None
     return answered(answer, status=201, location=f"{call.path}/{appointment_id}")
 
 
@@ -150,8 +149,9 @@ async def reschedule(appointment_id: UUID, body: Rescheduling, call: Commanded, 
         visit = folded((await call.ports.journal.load([appointment_id]))[appointment_id])
         if not isinstance(visit, Appointment):
             raise
-        wished = wanted.resource_ids
-        raise await with_alternatives(call, refusal, visit.service_id, body.start, wished, visit.seats) from None
+        raise await with_alternatives(
+            call, refusal, booking.reschedule, wanted, visit.service_id, visit.seats
+        ) from None
 
 
 @router.post("/{appointment_id}/cancel", **command(AppointmentShape, "cancelAppointment", if_match=True))

@@ -1,0 +1,153 @@
+"""Whoever is refused is told the nearest starts that can be had, by the memory that refused."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from application.booking import Book, Reschedule, book, reschedule
+from application.close_by import TRIED_MAX, close_by
+from application.decision import NotLoaded, UseCase, View
+from application.nearest import Sought, nearest
+from application.slots import Slot
+from domain.permissions import Actor
+from domain.service import Requirement, Service
+from tests.desk import HOUR, NINE, OFFICE_HOURS, Desk
+from tests.desk_sources import DeskSources
+
+QUARTER = timedelta(minutes=15)
+
+
+@dataclass
+class Rehearsing:
+    """A writer's memory of a desk; ``tried`` are the starts that it was asked for."""
+
+    desk: Desk
+    is_cold: bool = False
+
+    def __post_init__(self) -> None:
+        self.tried: list[datetime] = []
+
+    def rehearse(self, use_case: UseCase[Any], command: object, actor: Actor) -> object:
+        assert isinstance(command, Book | Reschedule)
+        if self.is_cold:
+            raise NotLoaded([])
+        self.tried.append(command.start)
+        return use_case(View(self.desk), command, actor, self.desk.now).answer
+
+
+def service_of(desk: Desk, service_id: UUID) -> Service:
+    state = desk.streams[service_id].state
+    assert isinstance(state, Service)
+    return state
+
+
+def wish(desk: Desk, service_id: UUID, start: datetime, **more: Any) -> Book:
+    return Book(appointment_id=desk.new_id(), service_id=service_id, customer_id=desk.customer(), start=start, **more)
+
+
+def told(desk: Desk, wanted: Book) -> Sequence[Slot] | None:
+    service = service_of(desk, wanted.service_id)
+    return close_by(Rehearsing(desk), book, wanted, service, desk.staff, count=3)
+
+
+def test_the_nearest_come_first_and_of_two_as_near_the_earlier() -> None:
+    desk = Desk()
+    room = desk.resource()
+    service = desk.service(Requirement(resource_id=room), slot_step_min=30)
+    desk.booked(service, NINE)
+
+    found = told(desk, wish(desk, service, NINE))
+
+    assert found == [Slot(start, start + HOUR, (room,)) for start in (NINE - HOUR, NINE + HOUR, NINE - 1.5 * HOUR)]
+
+
+def test_nothing_comes_of_it() -> None:
+    desk = Desk()
+    service = desk.service(Requirement(resource_id=desk.resource()))
+    desk.booked(service, NINE)
+    wanted = wish(desk, service, NINE)
+    before = dict(desk.streams)
+
+    told(desk, wanted)
+
+    assert dict(desk.streams).items() >= before.items()
+    assert not desk.streams[wanted.appointment_id].version
+
+
+def test_who_is_elsewhere_is_not_told_of_that_time() -> None:
+    desk = Desk()
+    here, there = (desk.service(Requirement(resource_id=desk.resource())) for _ in range(2))
+    desk.booked(here, NINE)
+    wanted = wish(desk, here, NINE)
+    desk.do(
+        book, Book(appointment_id=desk.new_id(), service_id=there, customer_id=wanted.customer_id, start=NINE - HOUR)
+    )
+
+    found = told(desk, wanted)
+
+    assert found
+    assert all(not NINE - HOUR < slot.end <= NINE for slot in found)
+
+
+def test_a_visit_that_is_moved_may_stay_on_part_of_its_own_time() -> None:
+    desk = Desk()
+    room = desk.resource()
+    service = desk.service(Requirement(resource_id=room))
+    mine, _ = desk.booked(service, NINE).id, desk.booked(service, NINE + HOUR)
+    wanted = Reschedule(appointment_id=mine, start=NINE + HOUR)
+
+    found = close_by(Rehearsing(desk), reschedule, wanted, service_of(desk, service), desk.staff, count=3)
+
+    assert found
+    assert found[0].start == NINE
+
+
+def test_where_all_is_taken_close_by_memory_does_not_tell_and_does_not_try_for_ever() -> None:
+    desk = Desk()
+    service = desk.service(Requirement(resource_id=desk.resource()))
+    for hour in range(24):
+        desk.booked(service, NINE.replace(hour=0) + hour * HOUR)
+    memory, wanted = Rehearsing(desk), wish(desk, service, NINE)
+
+    assert close_by(memory, book, wanted, service_of(desk, service), desk.staff, count=3) is None
+    assert len(memory.tried) == TRIED_MAX
+
+
+def test_what_is_not_in_memory_is_not_loaded_for_it() -> None:
+    desk = Desk()
+    service = desk.service(Requirement(resource_id=desk.resource()))
+    memory, wanted = Rehearsing(desk, is_cold=True), wish(desk, service, NINE)
+    assert close_by(memory, book, wanted, service_of(desk, service), desk.staff, count=3) is None
+
+
+def test_a_wide_choice_and_seats_are_left_to_the_read_model() -> None:
+    desk = Desk()
+    room = desk.resource()
+    wide, course = desk.service(), desk.service(Requirement(resource_id=room), seats=2)
+    assert told(desk, wish(desk, wide, NINE)) is None
+    assert told(desk, wish(desk, course, NINE)) is None
+    assert told(desk, wish(desk, wide, NINE, resource_ids=(room,))) is not None
+
+
+@settings(max_examples=30, deadline=None)
+@given(taken=st.sets(st.integers(0, 7), max_size=6), wanted_at=st.integers(0, 31))
+def test_memory_tells_what_the_read_model_would(taken: set[int], wanted_at: int) -> None:
+    desk = Desk()
+    room = desk.resource(shifts=OFFICE_HOURS)
+    service = desk.service(Requirement(resource_id=room))
+    for hour in taken:
+        desk.booked(service, NINE + hour * HOUR)
+    start = NINE + wanted_at * QUARTER
+    sought = Sought(service_id=service, count=3)
+
+    read = asyncio.run(nearest(DeskSources(desk).sources, desk.organization_id, sought, [start])).get(start, ())
+    remembered = told(desk, wish(desk, service, start))
+
+    # The start itself is no alternative to itself; memory is asked only where it was refused.
+    assert remembered is None or list(remembered) == list(read)
