@@ -126,10 +126,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         feed = ChangeFeed(pools.reads, partitions)
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
         sockets = Sockets(Node(verified.bearer, TopicGate(journal), feed, broadcaster))
-        slots, metrics = ports.slots, _metrics(writer, fence, broadcaster, sockets)
-        metrics.watch_caches(streams=streams, tokens=verified.kept, candidates=slots.masks.kept, slots=slots.told)
-        metrics.watch_caches(diary_page_ids=Memoized(page_id, PAGE_ID_BYTES))
-        metrics.watch_caches(booking_page_ids=Memoized(booking_page_id, PAGE_ID_BYTES))
+        metrics = _metrics(ports, fence, broadcaster, sockets)
         health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.reads, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
         progress = ProgressListener(settings.database_url, (*NAMES, Deliveries.NAME))
@@ -179,12 +176,20 @@ async def _slots(
     return Sources(offers=queries, masks=Masks(queries, cache, kept), clock=clock_of(settings), told=told)
 
 
-def _metrics(writer: Writer, fence: Fence, broadcaster: Broadcaster, sockets: Sockets) -> Metrics:
+def _metrics(ports: Ports, fence: Fence, broadcaster: Broadcaster, sockets: Sockets) -> Metrics:
     metrics = Metrics()
-    metrics.watch_tally("writer", writer.tally)
+    metrics.watch_tally("writer", ports.writer.tally)
     metrics.watch_tally("fence", fence.tally)
     metrics.watch_tally("broadcast", broadcaster.tally)
     metrics.watch(sockets.reading)
+    metrics.watch_caches(
+        streams=ports.writer.cache,
+        candidates=ports.slots.masks.kept,
+        slots=ports.slots.told,
+        tokens=ports.verified.kept,
+        diary_page_ids=Memoized(page_id, PAGE_ID_BYTES),
+        booking_page_ids=Memoized(booking_page_id, PAGE_ID_BYTES),
+    )
     return metrics
 
 
