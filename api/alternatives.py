@@ -32,7 +32,7 @@ from domain.refusals import (
 )
 from domain.resource import Resource
 from domain.rules import OF_WHEN_AND_WHERE
-from domain.service import Period, Service
+from domain.service import Period
 from domain.wall_clock import MINUTES_PER_DAY, instant
 from projections.availability import Availability
 
@@ -50,9 +50,9 @@ async def with_alternatives(
     call: Call, refusal: Refusal, use_case: UseCase[Any], wish: Book | Reschedule, service_id: UUID, seats: int
 ) -> RefusedWithAlternatives:
     """``wish`` was refused by ``use_case``: a visit of ``seats`` to the service."""
-    service = call.ports.writer.known(Service, service_id)
-    if service is not None and isinstance(refusal, MAY_DO_CLOSE_BY):
-        found = close_by(call.ports.writer, use_case, wish, service, call.actor, count=ALTERNATIVES)
+    if isinstance(refusal, MAY_DO_CLOSE_BY):
+        memory, now = call.ports.writer.cache, call.ports.clock.now()
+        found = close_by(memory, use_case, wish, service_id, call.actor, now, count=ALTERNATIVES)
         if found is not None:
             return RefusedWithAlternatives(refusal, found)
     return await _with_what_is_read(call, refusal, service_id, wish, seats)

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from application.clock import Clock
-from application.decision import Decision, NotLoaded, S, Stream, UseCase, View
+from application.decision import Decision, NotLoaded, Stream, UseCase, View
 from application.journal import (
     Appended,
     Draft,
@@ -136,18 +136,6 @@ class Writer:
             answered.exception()  # a client that went away does not ask for it
 
         return left
-
-    def rehearse(self, use_case: UseCase[Any], command: object, actor: Actor) -> object:
-        """The answer that a command would get now, by what is in memory; nothing comes of it.
-
-        Raises what the use case does, ``NotLoaded`` among it. Memory may be behind: this is for hints.
-        """
-        return use_case(View(self.cache), command, actor, self.clock.now()).answer
-
-    def known(self, kind: type[S], stream_id: UUID) -> S | None:
-        """The state of a stream that is in memory; for hints, too."""
-        stream = self.cache.get(stream_id)
-        return stream.state if stream and isinstance(stream.state, kind) else None
 
     async def run(self) -> None:
         """Settle commands until cancelled."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,39 +12,39 @@ from hypothesis import strategies as st
 
 from application.booking import Book, Reschedule, book, reschedule
 from application.close_by import TRIED_MAX, close_by
-from application.decision import NotLoaded, UseCase, View
+from application.decision import Decision, Stream, View
 from application.nearest import Sought, nearest
 from application.slots import Slot
 from domain.permissions import Actor
-from domain.service import Requirement, Service
+from domain.resource_day import page_id
+from domain.rules import Rule
+from domain.service import Requirement
 from tests.desk import HOUR, NINE, OFFICE_HOURS, Desk
 from tests.desk_sources import DeskSources
 
 QUARTER = timedelta(minutes=15)
 
 
+class Nothing:
+    """A memory that is empty."""
+
+    def get(self, _: UUID) -> Stream | None:
+        return None
+
+
 @dataclass
-class Rehearsing:
-    """A writer's memory of a desk; ``tried`` are the starts that it was asked for."""
+class Besides:
+    """All that a desk has in memory, besides one stream."""
 
     desk: Desk
-    is_cold: bool = False
+    forgotten: UUID
+    missed: list[UUID] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.tried: list[datetime] = []
-
-    def rehearse(self, use_case: UseCase[Any], command: object, actor: Actor) -> object:
-        assert isinstance(command, Book | Reschedule)
-        if self.is_cold:
-            raise NotLoaded([])
-        self.tried.append(command.start)
-        return use_case(View(self.desk), command, actor, self.desk.now).answer
-
-
-def service_of(desk: Desk, service_id: UUID) -> Service:
-    state = desk.streams[service_id].state
-    assert isinstance(state, Service)
-    return state
+    def get(self, stream_id: UUID) -> Stream | None:
+        if stream_id == self.forgotten:
+            self.missed.append(stream_id)
+            return None
+        return self.desk.get(stream_id)
 
 
 def wish(desk: Desk, service_id: UUID, start: datetime, **more: Any) -> Book:
@@ -52,8 +52,7 @@ def wish(desk: Desk, service_id: UUID, start: datetime, **more: Any) -> Book:
 
 
 def told(desk: Desk, wanted: Book) -> Sequence[Slot] | None:
-    service = service_of(desk, wanted.service_id)
-    return close_by(Rehearsing(desk), book, wanted, service, desk.staff, count=3)
+    return close_by(desk, book, wanted, wanted.service_id, desk.staff, desk.now, count=3)
 
 
 def test_the_nearest_come_first_and_of_two_as_near_the_earlier() -> None:
@@ -102,10 +101,22 @@ def test_a_visit_that_is_moved_may_stay_on_part_of_its_own_time() -> None:
     mine, _ = desk.booked(service, NINE).id, desk.booked(service, NINE + HOUR)
     wanted = Reschedule(appointment_id=mine, start=NINE + HOUR)
 
-    found = close_by(Rehearsing(desk), reschedule, wanted, service_of(desk, service), desk.staff, count=3)
+    found = close_by(desk, reschedule, wanted, service, desk.staff, desk.now, count=3)
 
     assert found
     assert found[0].start == NINE
+
+
+def test_a_start_for_which_a_rule_must_be_broken_is_no_alternative() -> None:
+    desk = Desk()
+    room = desk.resource(shifts=OFFICE_HOURS)
+    service = desk.service(Requirement(resource_id=room))
+    desk.booked(service, NINE)
+
+    found = told(desk, wish(desk, service, NINE, override=frozenset({Rule.WORKING_HOURS})))
+
+    assert found
+    assert found[0].start == NINE + HOUR
 
 
 def test_where_all_is_taken_close_by_memory_does_not_tell_and_does_not_try_for_ever() -> None:
@@ -113,17 +124,27 @@ def test_where_all_is_taken_close_by_memory_does_not_tell_and_does_not_try_for_e
     service = desk.service(Requirement(resource_id=desk.resource()))
     for hour in range(24):
         desk.booked(service, NINE.replace(hour=0) + hour * HOUR)
-    memory, wanted = Rehearsing(desk), wish(desk, service, NINE)
+    tried: list[datetime] = []
 
-    assert close_by(memory, book, wanted, service_of(desk, service), desk.staff, count=3) is None
-    assert len(memory.tried) == TRIED_MAX
+    def counting(view: View, command: Book, actor: Actor, now: datetime) -> Decision:
+        tried.append(command.start)
+        return book(view, command, actor, now)
+
+    assert close_by(desk, counting, wish(desk, service, NINE), service, desk.staff, desk.now, count=3) is None
+    assert len(tried) == TRIED_MAX
 
 
 def test_what_is_not_in_memory_is_not_loaded_for_it() -> None:
     desk = Desk()
-    service = desk.service(Requirement(resource_id=desk.resource()))
-    memory, wanted = Rehearsing(desk, is_cold=True), wish(desk, service, NINE)
-    assert close_by(memory, book, wanted, service_of(desk, service), desk.staff, count=3) is None
+    room = desk.resource()
+    service = desk.service(Requirement(resource_id=room))
+    wanted = wish(desk, service, NINE)
+    assert close_by(Nothing(), book, wanted, service, desk.staff, desk.now, count=3) is None
+    desk.booked(service, NINE)
+    page = page_id(room, NINE.date())
+    without = Besides(desk, page)
+    assert close_by(without, book, wanted, service, desk.staff, desk.now, count=3) is None
+    assert page in without.missed
 
 
 def test_a_wide_choice_and_seats_are_left_to_the_read_model() -> None:
