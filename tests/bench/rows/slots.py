@@ -97,8 +97,8 @@ def _fuller(bench: Bench, clinic: "_Clinic") -> Figure:
 
 
 def _alone(bench: Bench, clinic: "_Clinic", name: str) -> Outcome:
-    """One request at a time: what one person waits for."""
-    return put_load(clinic.url, clinic.request(name), seconds=bench.seconds / 2, connections=1, repeat=True)
+    """One request at a time: what one person waits for who asks what nobody has asked before."""
+    return put_load(clinic.url, clinic.requests(name), seconds=bench.seconds / 2, connections=1, repeat=True)
 
 
 def _rebuilt(daybook: RunningStack) -> float:
@@ -161,8 +161,18 @@ class _Clinic:
         return f"{self.first_day:%Y-%m-%d}", f"{self.first_day + timedelta(days=DAYS):%Y-%m-%d}"
 
     def request(self, name: str) -> list[bytes]:
+        """The question that everyone asks who looks at the month."""
+        return self._requests(name, [self.window])
+
+    def requests(self, name: str) -> list[bytes]:
+        """Many that differ by a minute each, and still have the same slots: no answer is told again."""
+        begins = [self.first_day + timedelta(minutes=number) for number in range(OPENS // timedelta(minutes=1))]
+        ends = [begin + timedelta(days=DAYS) for begin in begins]
+        return self._requests(name, [(_utc(begin), _utc(end)) for begin, end in zip(begins, ends, strict=True)])
+
+    def _requests(self, name: str, windows: Sequence[tuple[str, str]]) -> list[bytes]:
         token = str(self.desk.signed_in(OWNER, PASSWORD).token)
-        return [slots_request(self.services[name], *self.window, token)]
+        return [slots_request(self.services[name], start, end, token) for start, end in windows]
 
     def await_projector(self) -> None:
         """Until it has what is written now: the relay publishes all that was seeded first."""
@@ -185,7 +195,7 @@ class _Clinic:
         """Book the n-th visit and, as soon as the read model knows, ask for slots: how many ms that took."""
         start = self.first_day + OPENS + timedelta(days=number % DAYS, minutes=HALF_HOUR * (number // DAYS))
         customer = self.post("/v1/customers", {"display_name": "Someone new"})
-        visit = {"service_id": self.services[name], "customer_id": customer, "start": f"{start:%Y-%m-%dT%H:%M:%SZ}"}
+        visit = {"service_id": self.services[name], "customer_id": customer, "start": _utc(start)}
         self.post("/v1/appointments", visit)
         first, last = self.window
         self.desk.get(f"/v1/services/{self.services['one']}/slots", start=first, end=last)  # waits for the position
@@ -194,6 +204,10 @@ class _Clinic:
         took_ms = (time.perf_counter() - began) * 1000
         assert len(found) == self.slots[name], f"{name}: {len(found)} slots"
         return took_ms
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _open_clinic(url: str) -> _Clinic:
