@@ -19,6 +19,7 @@ from domain.appointment import (
 )
 from domain.refusals import CancelledTooLate, HoldLapsed, NotInThatState, TooEarly
 from domain.service import Service
+from domain.wall_clock import MINUTE
 
 CHECK_IN_OPENS_BEFORE = timedelta(hours=4)
 NO_SHOW_GRACE = timedelta(minutes=15)
@@ -143,16 +144,16 @@ def ensure_may_remind(visit: Appointment, remind_at: datetime, *, now: datetime)
 def deadlines(service: Service, start: datetime, *, now: datetime) -> Deadlines:
     """What the service's terms have the clock do about a visit that starts then. What is past already is left out."""
     terms = service.terms
-    reminders = {start - timedelta(minutes=minutes) for minutes in terms.remind_before_min}
+    reminders = {start - minutes * MINUTE for minutes in terms.remind_before_min}
     return Deadlines(
         no_show_at=_after(start, terms.no_show_after_min),
         release_at=_after(start, terms.release_after_min),
-        remind_at=tuple(sorted(moment for moment in reminders if moment > now)),
+        remind_at=tuple(sorted([moment for moment in reminders if moment > now])),
     )
 
 
 def _after(start: datetime, minutes: int | None) -> datetime | None:
-    return None if minutes is None else start + timedelta(minutes=minutes)
+    return None if minutes is None else start + minutes * MINUTE
 
 
 def _ensure(visit: Appointment, operation: str, *allowed: Status) -> None:

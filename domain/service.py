@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from domain.fact import Fact, fact
 from domain.interval import Interval
 from domain.refusals import InvalidValue, OffGrid, Refusal, TooFarAhead, TooSoon
-from domain.wall_clock import minute_of_day
+from domain.wall_clock import A_DAY, MINUTE, minute_of_day
 
 DURATION_MAX_MIN = 7 * 24 * 60
 BUFFER_MAX_MIN = 24 * 60
@@ -122,13 +122,13 @@ class Service:
     terms: Terms
 
     def visit(self, start: datetime) -> Interval:
-        return Interval(start, start + timedelta(minutes=self.terms.duration_min))
+        return Interval(start, start + self.terms.duration_min * MINUTE)
 
     def claim(self, start: datetime) -> Interval:
         """The visit with its buffers: what it takes of a resource."""
+        terms = self.terms
         return Interval(
-            start - timedelta(minutes=self.terms.buffer_before_min),
-            start + timedelta(minutes=self.terms.duration_min + self.terms.buffer_after_min),
+            start - terms.buffer_before_min * MINUTE, start + (terms.duration_min + terms.buffer_after_min) * MINUTE
         )
 
     def ensure_bookable_at(self, start: datetime, *, now: datetime) -> None:
@@ -138,10 +138,10 @@ class Service:
 
     def reasons_against(self, start: datetime, *, now: datetime) -> Iterator[Refusal]:
         """What notice and horizon have against a start."""
-        earliest = now + timedelta(minutes=self.terms.min_notice_min)
+        earliest = now + self.terms.min_notice_min * MINUTE
         if start < earliest:
             yield TooSoon(earliest)
-        latest = now + timedelta(days=self.terms.max_advance_days)
+        latest = now + self.terms.max_advance_days * A_DAY
         if start > latest:
             yield TooFarAhead(latest)
 

@@ -43,6 +43,7 @@ from application.stream_cache import StreamCache
 from application.writer import Writer
 from domain.booking_page import booking_page_id
 from domain.resource_day import PAGE_ID_BYTES, page_id
+from domain.wall_clock import TIME_BYTES, local_day, reached
 from infra.composition import clock_of, epoch_of
 from infra.pools import pool_of
 from infra.read_models import NAMES
@@ -189,6 +190,8 @@ def _metrics(ports: Ports, fence: Fence, broadcaster: Broadcaster, sockets: Sock
         tokens=ports.verified.kept,
         diary_page_ids=Memoized(page_id, PAGE_ID_BYTES),
         booking_page_ids=Memoized(booking_page_id, PAGE_ID_BYTES),
+        wall_clock_times=Memoized(reached, TIME_BYTES),
+        local_days=Memoized(local_day, TIME_BYTES),
     )
     return metrics
 

@@ -108,5 +108,15 @@ def test_health_and_metrics_are_there(api: RunningApi) -> None:
         assert client.get("/readyz").json()["parts"].keys() == {"postgres", "redis", "kafka", "projections"}
         told = client.get("/metrics").text
         assert "daybook_http_request_seconds" in told
-        for cache in ("streams", "tokens", "candidates", "slots", "diary_page_ids", "booking_page_ids"):
+        kept = (
+            "streams",
+            "tokens",
+            "candidates",
+            "slots",
+            "diary_page_ids",
+            "booking_page_ids",
+            "wall_clock_times",
+            "local_days",
+        )
+        for cache in kept:
             assert f'daybook_cache_bytes{{cache="{cache}"}}' in told
