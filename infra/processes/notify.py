@@ -85,7 +85,6 @@ def run() -> int:
         following = follower(settings, [Deliveries()], process="notify", gather_s=GATHER_S)
     except (NotMigrated, psycopg.OperationalError) as failed:
         return cannot("notify", failed)
-    _log.info("notify.began", channels=sorted(map(str, senders)))
     with _pool(settings) as pool, ThreadPoolExecutor(CALLS_MAX, "provider") as threads:
         contacts = VaultContacts(pool, seal)
         try:
@@ -108,6 +107,7 @@ def run() -> int:
             )
         )
         on_stop(following.stop)
+        _log.info("notify.began", channels=sorted(map(str, senders)))
         dispatching.start()
         try:
             following.run()

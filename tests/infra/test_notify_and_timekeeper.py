@@ -55,8 +55,13 @@ def front(postgres_url: str) -> Iterator[FrontDesk]:
 
 
 @contextmanager
-def running(verb: str, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-m", "infra.cli", verb], env={**os.environ, **environment})
+def running(verb: str, environment: Mapping[str, str], log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """``log``: where it writes what it has to say."""
+    with (log or Path(os.devnull)).open("wb") as file:
+        said = file if log else None
+        process = subprocess.Popen(
+            [sys.executable, "-m", "infra.cli", verb], env={**os.environ, **environment}, stderr=said
+        )
     try:
         yield process
     finally:
@@ -77,9 +82,16 @@ def stopped(process: subprocess.Popen[bytes]) -> int:
 
 
 def test_a_booking_in_the_journal_reaches_the_customer_once_with_two_notifiers_at_work(
-    front: FrontDesk, outbox: Outbox, environment: dict[str, str]
+    front: FrontDesk, outbox: Outbox, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    with running("relay", environment), running("notify", environment) as one, running("notify", environment) as other:
+    logs = [tmp_path / "one", tmp_path / "other"]
+    with (
+        running("relay", environment),
+        running("notify", environment, logs[0]) as one,
+        running("notify", environment, logs[1]) as other,
+    ):
+        # Who is told to stop before it has begun is simply ended.
+        eventually(lambda: all("notify.began" in log.read_text() for log in logs))
         visit = front.books_ahead(front.customer(**EMAIL, **PHONE, **PUSH))
         front.record()
         eventually(lambda: len(outbox.messages) == 3)
