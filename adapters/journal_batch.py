@@ -1,6 +1,6 @@
 """A batch of entries as the parallel arrays that ``journal_append`` takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -93,13 +93,12 @@ def ensure_continuous(entries: Sequence[Entry]) -> None:
     written: dict[UUID, int] = {}
     for entry in entries:
         for draft in entry.drafts:
-            base = _read(entry.reads, draft.stream_id) + written.get(draft.stream_id, 0)
-            if draft.expected_version != base:
-                raise ValueError(f"a draft expects version {draft.expected_version} of {draft.stream_id}, not {base}")
-            written[draft.stream_id] = written.get(draft.stream_id, 0) + len(draft.facts)
-
-
-def _read(reads: Mapping[UUID, int], stream_id: UUID) -> int:
-    if stream_id not in reads:
-        raise ValueError(f"a draft writes to {stream_id}, which the decision has not read")
-    return reads[stream_id]
+            stream_id, already = draft.stream_id, written.get(draft.stream_id, 0)
+            read = entry.reads.get(stream_id)
+            if read is None:
+                raise ValueError(f"a draft writes to {stream_id}, which the decision has not read")
+            if draft.expected_version != read + already:
+                raise ValueError(
+                    f"a draft expects version {draft.expected_version} of {stream_id}, not {read + already}"
+                )
+            written[stream_id] = already + len(draft.facts)

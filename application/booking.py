@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from application.decision import Decision, View
+from application.decision import Decision, NotLoaded, View
 from application.offering import offer_released
 from application.placing import Wish, begin, find_place, leave, leave_claims, take
 from application.visits import ensure_may_override, notice_for, visit_decision, visit_for
@@ -49,9 +49,12 @@ class Reschedule:
 def book(view: View, command: Book, actor: Actor, now: datetime) -> Decision:
     ensure_may(actor, "appointment.book", subject_id=command.customer_id)
     ensure_may_override(actor, command.override)
-    view.prepare([command.service_id, command.customer_id, actor.organization_id])
-    service = view.require(Service, command.service_id, actor)
-    view.require(Customer, command.customer_id, actor)
+    try:
+        service = view.require(Service, command.service_id, actor)
+        view.require(Customer, command.customer_id, actor)
+    except NotLoaded:
+        view.prepare([command.service_id, command.customer_id, actor.organization_id])
+        raise
     view.ensure_new(Appointment, command.appointment_id)
     until = _hold_deadline(command, now)
     is_hold = until is not None

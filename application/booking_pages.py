@@ -93,21 +93,24 @@ def entries(
         wish.service.terms.customer_overlap_allowed,
     )
     touched = months_of(visit, zone)
-    broken = ensure_besides(wish.waived, _reasons_against(view, wish, entry, touched, zone, now))
+    its_customers, *others = _holders(wish.service, wish.customer_id)
+    pages = _pages(view, its_customers, touched)
+    broken = ensure_besides(wish.waived, _reasons_against(view, wish, entry, pages, zone, now))
+    for holder_id in others:
+        pages += _pages(view, holder_id, touched)
     entered: list[tuple[UUID, Fact]] = []
-    for holder_id in _holders(wish.service, wish.customer_id):
-        for page in _pages(view, holder_id, touched):
-            fact = VisitEntered(
-                holder_id=holder_id,
-                month=page.month,
-                appointment_id=entry.appointment_id,
-                service_id=entry.service_id,
-                visit=visit,
-                until=entry.until,
-                is_hold=entry.is_hold,
-                may_overlap=entry.may_overlap,
-            )
-            entered.append((booking_page_id(holder_id, page.month), fact))
+    for page in pages:
+        fact = VisitEntered(
+            holder_id=page.holder_id,
+            month=page.month,
+            appointment_id=entry.appointment_id,
+            service_id=entry.service_id,
+            visit=visit,
+            until=entry.until,
+            is_hold=entry.is_hold,
+            may_overlap=entry.may_overlap,
+        )
+        entered.append((booking_page_id(page.holder_id, page.month), fact))
     return entered, broken
 
 
@@ -170,9 +173,10 @@ def pages_left(view: View, visit: Appointment, actor: Actor) -> list[UUID]:
 
 
 def _reasons_against(
-    view: View, wish: Entering, entry: Visit, touched: Sequence[date], zone: ZoneInfo, now: datetime
+    view: View, wish: Entering, entry: Visit, pages: Sequence[BookingPage], zone: ZoneInfo, now: datetime
 ) -> Iterator[Refusal]:
-    for page in _pages(view, wish.customer_id, touched):
+    """``pages``: the customer's, of the months of the visit."""
+    for page in pages:
         for other in page.visits:
             overlaps = other.interval.overlaps(entry.interval) and other.appointment_id != entry.appointment_id
             if overlaps and other.counts_at(now) and not _may_overlap(wish.service, other):

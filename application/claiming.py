@@ -35,10 +35,10 @@ def suitable_resources(
     except NotLoaded:
         view.prepare(list(dict.fromkeys(one for need in requirements for one in _found_by(need, actor))))
         raise
-    resource_ids = list(dict.fromkeys(one for choice in listed for one in choice.candidates))
+    resource_ids = list(dict.fromkeys([one for choice in listed for one in choice.candidates]))
     known = {one.id: one for one in observed(view, resource_ids, actor)}
     first = frozenset(preferred)
-    choices = [choice.among((known[one] for one in choice.candidates if one in known), first) for choice in listed]
+    choices = [choice.among([known[one] for one in choice.candidates if one in known], first) for choice in listed]
     return assigned(service, choices, wanted_ids, lambda resource: resource.id)
 
 
@@ -47,9 +47,9 @@ def observed(view: View, resource_ids: Sequence[UUID], actor: Actor) -> list[Res
     found = [
         one for one in view.get_all(Resource, resource_ids) if one and one.organization_id == actor.organization_id
     ]
-    places = list(dict.fromkeys(one.location_id for one in found if one.location_id is not None))
+    places = list(dict.fromkeys([one.location_id for one in found if one.location_id is not None]))
     locations = dict(zip(places, view.get_all(Location, places), strict=True))
-    return [one.observing(locations.get(one.location_id) if one.location_id else None) for one in found]
+    return [one.observing(locations[one.location_id] if one.location_id else None) for one in found]
 
 
 def session_resources(view: View, session: Session, wanted_ids: Sequence[UUID], actor: Actor) -> list[Resource]:

@@ -36,7 +36,7 @@ class StreamCache:
 
     def get(self, stream_id: UUID) -> Stream | None:
         stream = self._streams.find(stream_id)
-        if stream_id in self._loaded:
+        if self._loaded and stream_id in self._loaded:
             self._loaded.discard(stream_id)
         elif stream is not None:
             self.tally.hits += 1

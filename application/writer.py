@@ -6,7 +6,7 @@ or two commits. Decisions are pure, so a command whose reads have changed is sim
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -67,12 +67,12 @@ class _Job:
 
 @dataclass(slots=True)
 class _Decided:
-    """``after``: the streams that it writes, as they are if it is appended."""
+    """``after``: the streams of its drafts, as they are if it is appended."""
 
     job: _Job
     entry: Entry
     refusal: Refusal | None
-    after: Mapping[UUID, Stream] = field(default_factory=dict)
+    after: Sequence[Stream] = ()
 
 
 _Verdict = tuple[_Job, Answer | Exception]
@@ -235,20 +235,22 @@ class Writer:
         if not by_stream.keys() <= view.read:
             raise RuntimeError("a use case writes only to streams that it has read")
         answer = self.encode(decision.answer)
-        after = {s: decision.after.get(s) or overlay.folded(s, facts) for s, facts in by_stream.items()}
-        drafts = tuple(Draft(s, after[s].version - len(facts), tuple(facts)) for s, facts in by_stream.items())
-        entry = _entry(job, view, overlay, now, drafts, answer)
-        for stream_id, stream in after.items():
+        drafts: list[Draft] = []
+        after: list[Stream] = []
+        for stream_id, facts in by_stream.items():
+            stream = decision.after.get(stream_id) or overlay.folded(stream_id, facts)
+            drafts.append(Draft(stream_id, stream.version - len(facts), tuple(facts)))
+            after.append(stream)
             overlay.draft(stream_id, stream)
-        return _Decided(job, entry, None, after)
+        return _Decided(job, _entry(job, view, overlay, now, tuple(drafts), answer), None, after)
 
     def _conclude(self, one: _Decided, outcome: Appended) -> Answer | Exception:
         if one.refusal is not None:
             self.tally.refusals += 1
             return one.refusal
         self.tally.commands += 1
-        for draft in one.entry.drafts:
-            self.cache.absorb(draft.stream_id, draft.expected_version, one.after[draft.stream_id])
+        for draft, stream in zip(one.entry.drafts, one.after, strict=True):
+            self.cache.absorb(draft.stream_id, draft.expected_version, stream)
         assert one.entry.answer is not None
         return Answer(one.entry.answer, outcome.position, replayed=False)
 

@@ -172,10 +172,8 @@ def most_hopeful(refusals: Sequence[Refusal]) -> Refusal | None:
 
 def reasons_against(service: Service, resource: Resource, start: datetime, wanted: Interval) -> Iterator[Refusal]:
     """Why the resource could not serve a visit at ``start`` with the claim ``wanted``, whatever is taken of it."""
-    try:
-        service.ensure_on_grid(start, resource.zone)
-    except Refusal as off_grid:
-        yield off_grid
+    if not service.is_on_grid(start, resource.zone):
+        yield OffGrid(service.terms.slot_step_min)
     yield from resource.reasons_against(wanted)
 
 
@@ -216,13 +214,15 @@ class _Asked:
 
     def _best_first(self, place: int) -> Iterator[UUID]:
         choice = self.choices[place]
-        yield from (one.id for one in choice.candidates if one.id in choice.preferred)
+        others: Sequence[Resource] = choice.candidates
+        if choice.preferred:
+            yield from (one.id for one in others if one.id in choice.preferred)
+            others = [one for one in others if one.id not in choice.preferred]
         if place not in self.orders:
-            others = [one for one in choice.candidates if one.id not in choice.preferred]
             self.orders[place] = [one.id for one in self._ranked(place, others)]
         yield from self.orders[place]
 
-    def _ranked(self, place: int, others: list[Resource]) -> list[Resource]:
+    def _ranked(self, place: int, others: Sequence[Resource]) -> Sequence[Resource]:
         match self.choices[place].strategy:
             case Strategy.PRIORITY | Strategy.ROUND_ROBIN:
                 return others
@@ -283,10 +283,10 @@ class _Asked:
         chosen = [self.answers[place, resource_id] for place, resource_id in enumerate(resource_ids)]
         claimed = [answer for answer in chosen if isinstance(answer, _Claimed)]
         return Allocation(
-            tuple(Allotment(one, need.quantity) for one, need in zip(resource_ids, requirements, strict=True)),
-            tuple(claim for answer in claimed for claim in answer.claims),
+            tuple([Allotment(one, need.quantity) for one, need in zip(resource_ids, requirements, strict=True)]),
+            tuple([claim for answer in claimed for claim in answer.claims]),
             tuple(self._turns(resource_ids)),
-            frozenset(rule for answer in claimed for rule in answer.broken),
+            frozenset().union(*[answer.broken for answer in claimed]),
         )
 
     def _turns(self, resource_ids: Sequence[UUID]) -> Iterator[tuple[UUID, PoolTurnTaken]]:

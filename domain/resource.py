@@ -162,7 +162,10 @@ class Resource:
         return tuple([shift.span for shift in self.shifts if shift.weekday == weekday])
 
     def _override_of(self, day: date) -> Override | None:
-        return next((override for override in self.overrides if override.day == day), None)
+        for override in self.overrides:
+            if override.day == day:
+                return override
+        return None
 
     def _keeps_holiday_on(self, day: date) -> bool:
         return day in self.holidays and self._override_of(day) is None
@@ -205,7 +208,7 @@ class Resource:
             if self._keeps_holiday_on(day) and any(hours.overlaps(wanted) for hours in self._usual_hours(day, day)):
                 yield ClosedForHoliday(self.id, day)
         # Mostly the hours of one date have room for all of it.
-        if not any(hours.contains(wanted) for hours in self._usual_hours(first, first)) and not any(
+        if not any(hours.contains(wanted) for hours in self._instants(first, self._usual_spans_on(first))) and not any(
             hours.contains(wanted) for hours in joined(self._usual_hours(first - A_DAY, last + A_DAY))
         ):
             yield OutsideWorkingHours(self.id, wanted)
