@@ -5,7 +5,7 @@ written by msgspec straight from the frozen dataclasses. The topic beside it nam
 """
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -104,13 +104,17 @@ class FactMapper(Mapper[UUID]):
 
     def state(self, fact: Fact, provenance: Provenance) -> bytes:
         """The bytes that are stored and sent. Raises ``ValueError`` if ``provenance.at`` has no time zone."""
+        return self.states([fact], provenance)[0]
+
+    def states(self, facts: Sequence[Fact], provenance: Provenance) -> list[bytes]:
+        """The same of several facts that came from one command."""
         at = provenance.at
         if at.tzinfo is not UTC:
             if at.tzinfo is None:
                 raise ValueError("provenance.at needs a time zone")
             at = at.astimezone(UTC)
         meta = Meta(provenance.organization_id, provenance.actor_id, at, provenance.command_id, provenance.traceparent)
-        return _ENCODER.encode(Envelope(meta, fact))
+        return [_ENCODER.encode(Envelope(meta, fact)) for fact in facts]
 
     def recorded(self, position: int, stream_id: UUID, version: int, topic: str, state: bytes) -> Recorded:
         """A stored row as the application sees it. Of an old topic, the fact that it means today."""

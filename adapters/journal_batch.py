@@ -7,6 +7,7 @@ from uuid import UUID
 from adapters.fact_codec import FactMapper
 from adapters.postgres_arrays import BigintArray, BytesArray, IntegerArray, TextArray, UuidArray
 from application.journal import Entry
+from domain.fact import Fact
 
 NO_ANSWER = b"null"
 """What the receipt of facts without an answer says: a retry must find one all the same."""
@@ -56,13 +57,14 @@ def pack(entries: Sequence[Entry], mapper: FactMapper) -> Batch:
                 seen[place - 1] = min(seen[place - 1], version)
             read_streams.append(place)
             read_versions.append(version)
+        facts: list[Fact] = []
         for draft in entry.drafts:
-            place = places[draft.stream_id]
-            for version, fact in enumerate(draft.facts, draft.expected_version + 1):
-                fact_streams.append(place)
-                fact_versions.append(version)
-                topics.append(fact.TOPIC)
-                states.append(mapper.state(fact, entry.provenance))
+            count = len(draft.facts)
+            facts += draft.facts
+            fact_streams += [places[draft.stream_id]] * count
+            fact_versions += range(draft.expected_version + 1, draft.expected_version + 1 + count)
+        topics += [fact.TOPIC for fact in facts]
+        states += mapper.states(facts, entry.provenance)
         reads_upto.append(len(read_streams))
         facts_upto.append(len(topics))
     return Batch(

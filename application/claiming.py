@@ -38,7 +38,9 @@ def suitable_resources(
     resource_ids = list(dict.fromkeys([one for choice in listed for one in choice.candidates]))
     known = {one.id: one for one in observed(view, resource_ids, actor)}
     first = frozenset(preferred)
-    choices = [choice.among([known[one] for one in choice.candidates if one in known], first) for choice in listed]
+    choices = [
+        choice.among([found for one in choice.candidates if (found := known.get(one))], first) for choice in listed
+    ]
     return assigned(service, choices, wanted_ids, lambda resource: resource.id)
 
 

@@ -5,7 +5,6 @@ or two commits. Decisions are pure, so a command whose reads have changed is sim
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -229,9 +228,9 @@ class Writer:
         raise RuntimeError(f"a use case asked for more streams {LOADS_MAX} times")
 
     def _decided(self, job: _Job, decision: Decision, view: View, overlay: Overlay, now: datetime) -> _Decided:
-        by_stream: defaultdict[UUID, list[Fact]] = defaultdict(list)
+        by_stream: dict[UUID, list[Fact]] = {}
         for stream_id, fact in decision.facts:
-            by_stream[stream_id].append(fact)
+            by_stream.setdefault(stream_id, []).append(fact)
         if not by_stream.keys() <= view.read:
             raise RuntimeError("a use case writes only to streams that it has read")
         answer = self.encode(decision.answer)
