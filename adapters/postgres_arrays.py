@@ -14,6 +14,7 @@ from psycopg.adapt import Dumper
 from psycopg.postgres import types
 from psycopg.pq import Format
 
+_UUID, _BYTES, _TEXT, _INTEGER, _BIGINT = (types[name].oid for name in ("uuid", "bytea", "text", "int4", "int8"))
 _NULL = struct.pack("!i", -1)
 _UUID_LENGTH = struct.pack("!i", 16)
 
@@ -30,7 +31,7 @@ class UuidArray(bytes):
 
     @classmethod
     def of(cls, values: Sequence[UUID]) -> "UuidArray":
-        return cls(_header(types["uuid"].oid, len(values)) + b"".join([_UUID_LENGTH + value.bytes for value in values]))
+        return cls(_header(_UUID, len(values)) + b"".join([_UUID_LENGTH + value.bytes for value in values]))
 
 
 class BytesArray(bytes):
@@ -38,7 +39,7 @@ class BytesArray(bytes):
 
     @classmethod
     def of(cls, values: Sequence[bytes | None]) -> "BytesArray":
-        return cls(_header(types["bytea"].oid, len(values)) + _sized(values))
+        return cls(_header(_BYTES, len(values)) + _sized(values))
 
 
 class TextArray(bytes):
@@ -46,7 +47,7 @@ class TextArray(bytes):
 
     @classmethod
     def of(cls, values: Sequence[str]) -> "TextArray":
-        return cls(_header(types["text"].oid, len(values)) + _sized([value.encode() for value in values]))
+        return cls(_header(_TEXT, len(values)) + _sized([value.encode() for value in values]))
 
 
 class IntegerArray(bytes):
@@ -54,7 +55,7 @@ class IntegerArray(bytes):
 
     @classmethod
     def of(cls, values: Sequence[int]) -> "IntegerArray":
-        return cls(_header(types["int4"].oid, len(values)) + _numbers("ii", 4, values))
+        return cls(_header(_INTEGER, len(values)) + _numbers("ii", 4, values))
 
 
 class BigintArray(bytes):
@@ -62,7 +63,7 @@ class BigintArray(bytes):
 
     @classmethod
     def of(cls, values: Sequence[int]) -> "BigintArray":
-        return cls(_header(types["int8"].oid, len(values)) + _numbers("iq", 8, values))
+        return cls(_header(_BIGINT, len(values)) + _numbers("iq", 8, values))
 
 
 class _UuidDumper(_Packed):

@@ -123,10 +123,11 @@ def ensure_nowhere_else(view: View, visit: Appointment, actor: Actor, now: datet
     if Rule.CUSTOMER_OVERLAP in visit.overridden:
         return
     for page, own in _entries_of(view, visit, actor):
-        others = page.visits if page.holder_id == visit.customer_id and not own.may_overlap else ()
+        is_its_customers = page.holder_id == visit.customer_id
+        others = page.visits_at(own.interval) if is_its_customers and not own.may_overlap else []
         for other in others:
-            overlaps = other.interval.overlaps(own.interval) and other.appointment_id != own.appointment_id
-            if overlaps and other.counts_at(now) and not other.may_overlap:
+            elsewhere = other.appointment_id != own.appointment_id and other.counts_at(now)
+            if elsewhere and not other.may_overlap:
                 its = view.require(Appointment, other.appointment_id, actor)
                 if Rule.CUSTOMER_OVERLAP not in its.overridden:
                     raise CustomerElsewhere(visit.customer_id, other.appointment_id, other.interval)
@@ -177,9 +178,9 @@ def _reasons_against(
 ) -> Iterator[Refusal]:
     """``pages``: the customer's, of the months of the visit."""
     for page in pages:
-        for other in page.visits:
-            overlaps = other.interval.overlaps(entry.interval) and other.appointment_id != entry.appointment_id
-            if overlaps and other.counts_at(now) and not _may_overlap(wish.service, other):
+        for other in page.visits_at(entry.interval):
+            elsewhere = other.appointment_id != entry.appointment_id and other.counts_at(now)
+            if elsewhere and not _may_overlap(wish.service, other):
                 yield CustomerElsewhere(wish.customer_id, other.appointment_id, other.interval)
     for limit in wish.service.terms.booking_limits:
         holder_id = _counted(limit, wish)

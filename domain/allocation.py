@@ -202,10 +202,10 @@ class _Asked:
     answers: dict[tuple[int, UUID], _Claimed | Refusal] = field(default_factory=dict)
     orders: dict[int, list[UUID]] = field(default_factory=dict)
 
-    def in_order(self, place: int) -> Iterator[UUID]:
+    def in_order(self, place: int) -> Iterable[UUID]:
         # A rule is broken only if need be: those for whom none has to be come first.
         ordered = self._best_first(place)
-        yield from sorted(ordered, key=lambda one: self._broken(place, one)) if self.waived else ordered
+        return sorted(ordered, key=lambda one: self._broken(place, one)) if self.waived else ordered
 
     def _broken(self, place: int, resource_id: UUID) -> int:
         """How many waived rules would be broken for it."""

@@ -70,6 +70,12 @@ class BookingPage:
     def visits(self) -> ValuesView[Visit]:
         return self.visit_by_appointment.values()
 
+    def visits_at(self, time: Interval) -> list[Visit]:
+        """The visits that overlap ``time``, be they firm or not."""
+        start, end = time.start, time.end
+        # Spelt out, not ``overlaps``: of whoever comes often there are many.
+        return [visit for visit in self.visits if visit.interval.start < end and start < visit.interval.end]
+
 
 @lru_cache(PAGE_IDS_KEPT)
 def booking_page_id(holder_id: UUID, month: date) -> UUID:
