@@ -3,6 +3,7 @@
 They check the same tokens with the same code, a signature once; what they are compared by is what they do then.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 import uvicorn
@@ -12,26 +13,37 @@ from starlette.requests import Request
 
 from adapters.tokens import SignedTokens
 from api.verified_tokens import VerifiedTokens
-from application.sign_in import InvalidToken
+from application.sign_in import Bearer, InvalidToken
 from domain.permissions import Actor
 from infra.processes.serve import uvicorn_config
 from infra.settings import load_settings, needed
 
 SETTINGS = load_settings()
-_VERIFIED = VerifiedTokens(
-    SignedTokens(needed(SETTINGS.signing_key, "signing_key").get_secret_value(), issuer=SETTINGS.public_url.rstrip("/"))
+_TOKENS = SignedTokens(
+    needed(SETTINGS.signing_key, "signing_key").get_secret_value(), issuer=SETTINGS.public_url.rstrip("/")
 )
+_VERIFIED = VerifiedTokens(_TOKENS)
 
 
 async def _signed_in(request: Request) -> Actor:
+    return _actor_by(_VERIFIED.bearer, request)
+
+
+async def _signed_in_each_time(request: Request) -> Actor:
+    return _actor_by(_TOKENS.verify, request)
+
+
+def _actor_by(bearer: Callable[[str], Bearer], request: Request) -> Actor:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     try:
-        return _VERIFIED.bearer(token if scheme == "Bearer" else "").actor
+        return bearer(token if scheme == "Bearer" else "").actor
     except InvalidToken:
         raise HTTPException(401) from None
 
 
 SignedIn = Annotated[Actor, Depends(_signed_in)]
+SignedInEachTime = Annotated[Actor, Depends(_signed_in_each_time)]
+"""As programs do who remember nothing: the signature is checked at every request."""
 
 
 def serve(app: FastAPI) -> None:
