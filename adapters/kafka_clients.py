@@ -3,9 +3,8 @@
 import socket
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer
 
-POLL_FACTS_MAX = 2_000
 SESSION_MS = 6_000
 ANSWER_WITHIN_MS = 5_000
 ACKNOWLEDGED_WITHIN_MS = 10_000
@@ -38,36 +37,18 @@ def new_producer(bootstrap: str) -> Any:
     return made
 
 
-def new_consumer(bootstrap: str, group_id: str | None = None) -> Any:
+def new_consumer(bootstrap: str) -> Any:
+    """Of no group: it reads what it is told to."""
     ensure_listening(bootstrap)
     made = KafkaConsumer(
         **connection_options(bootstrap),
-        group_id=group_id,
+        group_id=None,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        session_timeout_ms=SESSION_MS,
-        heartbeat_interval_ms=SESSION_MS // 3,
-        max_poll_records=POLL_FACTS_MAX,
-        fetch_max_wait_ms=100,  # the embedded broker only looks for news twice in it; Apache Kafka answers at once
         allow_auto_create_topics=False,
     )
     _never_create_topics(made._cluster)
     return made
-
-
-def topic_exists(bootstrap: str, topic: str) -> bool:
-    """Asked by a client of its own: a consumer's own question has no time limit."""
-    ensure_listening(bootstrap)
-    admin = KafkaAdminClient(**connection_options(bootstrap))
-    try:
-        return not admin.describe_topics([topic])[0]["error_code"]
-    finally:
-        admin.close()
-
-
-def has_heard_of(consumer: Any, topic: str) -> bool:
-    """Whether the topic was in the last metadata that came, without asking for new."""
-    return bool(consumer._cluster.partitions_for_topic(topic))
 
 
 def _never_create_topics(cluster: Any) -> None:

@@ -1,4 +1,4 @@
-"""The topic of facts on a Kafka broker, both ends of it.
+"""The topic of facts on a Kafka broker, the relay's end of it; ``kafka_feed`` is the followers'.
 
 Nothing here is certain, by design: offsets are never committed, a broker may forget, messages come again.
 The positions in the headers tell a follower what it lacks; the journal has it.
@@ -6,11 +6,11 @@ The positions in the headers tell a follower what it lacks; the journal has it.
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from kafka import ConsumerRebalanceListener, KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError, for_code
 
 from adapters.fact_messages import FactMessages, Headers
@@ -19,21 +19,13 @@ from adapters.kafka_clients import (
     ANSWER_WITHIN_MS,
     connection_options,
     ensure_listening,
-    has_heard_of,
     new_consumer,
     new_producer,
-    topic_exists,
 )
 from application.feed import Delivery, FactTooLarge, TopicUnavailable
 
 MESSAGE_BYTES_MAX = 1_000_000
 """Of the value: brokers take 1,048,588 bytes by default, with everything around it."""
-CONNECT_EVERY_S = 2.0
-TOPIC_MISSING_FOR_S = 5.0
-UNJOINED_FOR_S = 15.0
-SPARE_FOR_S = 60.0
-"""A member without partitions may be one too many, or forgotten by a broker that was restarted: it joins anew."""
-UNDER_WAY_MS = 8
 TOPIC_ALREADY_EXISTS = 36
 
 logger = logging.getLogger(__name__)
@@ -156,123 +148,3 @@ class KafkaTopic:
             described = self._admin.describe_topics([self._topic])[0]
         if len(described["partitions"]) != len(self._places):
             raise WrongPartitions(self._topic, len(described["partitions"]), len(self._places))
-
-
-class KafkaFeed:
-    """A follower's end: a member of the consumer group ``group``, of which each set of sinks has its own.
-
-    It begins at the end of a partition that it is given: what lies before is read from the journal.
-    ``gather_s``: who is in no hurry is told so long after the last news at the earliest, of more at a time.
-    """
-
-    def __init__(
-        self, bootstrap: str, topic: str, group: str, messages: FactMessages, *, gather_s: float = 0.0
-    ) -> None:
-        self._bootstrap = bootstrap
-        self._topic = topic
-        self._group = group
-        self._messages = messages
-        self._gather_s = gather_s
-        self._news_at = 0.0
-        self._consumer: Any = None
-        self._connect_at = 0.0
-        self._assigned_at = 0.0
-        self._partitions: frozenset[int] = frozenset()
-        self._next_offsets: dict[TopicPartition, int] = {}
-
-    def poll(self, timeout_s: float) -> Sequence[Delivery]:
-        if self._consumer is None and time.monotonic() < self._connect_at:
-            raise TopicUnavailable("not tried again yet")
-        try:
-            if self._consumer is None:
-                self._connect()
-            arrived = self._gathered(timeout_s)
-            self._partitions = frozenset(place.partition for place in self._consumer.assignment())
-            self._ensure_of_use()
-        except (KafkaError, OSError, TopicUnavailable) as lost:
-            self.close()
-            self._connect_at = time.monotonic() + CONNECT_EVERY_S
-            raise TopicUnavailable(f"{type(lost).__name__}: {lost}") from lost
-        return [delivery for place, records in arrived.items() for delivery in self._decoded(place, records)]
-
-    def _gathered(self, timeout_s: float) -> dict[TopicPartition, list[Any]]:
-        gathering_s = min(max(0.0, self._news_at + self._gather_s - time.monotonic()), timeout_s)
-        time.sleep(gathering_s)
-        left_ms = int((timeout_s - gathering_s) * 1_000)
-        arrived: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=left_ms)
-        if arrived:
-            self._news_at = time.monotonic()
-            # That was fetched while what came before was applied. What has been published since is under way.
-            for place, records in self._consumer.poll(timeout_ms=UNDER_WAY_MS).items():
-                arrived.setdefault(place, []).extend(records)
-        return arrived
-
-    def partitions(self) -> frozenset[int]:
-        return self._partitions
-
-    def close(self) -> None:
-        consumer, self._consumer = self._consumer, None
-        self._partitions = frozenset()
-        self._next_offsets.clear()
-        with suppress(KafkaError):
-            if consumer is not None:
-                consumer.close(autocommit=False, timeout_ms=1_000)
-
-    def _connect(self) -> None:
-        if not topic_exists(self._bootstrap, self._topic):
-            raise TopicUnavailable("the relay has not made the topic yet")
-        self._consumer = new_consumer(self._bootstrap, group_id=self._group)
-        self._consumer.subscribe([self._topic], listener=_Placing(self._consumer, self._next_offsets))
-        self._assigned_at = time.monotonic()
-        # The first poll joins the group. A leader that does not know the topic yet shares out nothing, and may
-        # not notice when it does.
-        while not has_heard_of(self._consumer, self._topic):
-            if time.monotonic() - self._assigned_at > TOPIC_MISSING_FOR_S:
-                raise TopicUnavailable("the broker does not describe the topic")
-            time.sleep(0.01)
-
-    def _ensure_of_use(self) -> None:
-        now = time.monotonic()
-        if self._partitions:
-            self._assigned_at = now
-            return
-        spare_s = now - self._assigned_at
-        joined = self._consumer.group_metadata().generation_id >= 0
-        if spare_s > TOPIC_MISSING_FOR_S and not has_heard_of(self._consumer, self._topic):
-            raise TopicUnavailable("the topic is gone")
-        if spare_s > (SPARE_FOR_S if joined else UNJOINED_FOR_S):
-            raise TopicUnavailable("no partition was assigned" if joined else "the group cannot be joined")
-
-    def _decoded(self, place: TopicPartition, records: Sequence[Any]) -> list[Delivery]:
-        self._next_offsets[place] = records[-1].offset + 1
-        deliveries = []
-        for record in records:
-            try:
-                delivery = self._messages.decode(place.partition, record.headers, record.value)
-            except (KeyError, ValueError) as unreadable:
-                # Left out: the next message names what came before it, and the journal will say what is wrong.
-                logger.error("the message at %s, offset %d, is no fact: %s", place, record.offset, unreadable)  # noqa: TRY400
-                continue
-            if delivery is not None:
-                deliveries.append(delivery)
-        return deliveries
-
-
-class _Placing(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has no types
-    """Where to read on after a rebalance: where we were; at the end of what is new to us."""
-
-    def __init__(self, consumer: Any, next_offsets: dict[TopicPartition, int]) -> None:
-        self._consumer = consumer
-        self._next_offsets = next_offsets
-
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """Nothing is committed, so there is nothing to do."""
-
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        for lost in self._next_offsets.keys() - set(assigned):
-            del self._next_offsets[lost]
-        for place in assigned:
-            if place in self._next_offsets:
-                self._consumer.seek(place, self._next_offsets[place])
-            else:
-                self._consumer.seek_to_end(place)

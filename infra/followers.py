@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from adapters.fact_codec import FactMapper
 from adapters.fact_messages import FactMessages
-from adapters.kafka_log import KafkaFeed
+from adapters.kafka_feed import KafkaFeed
 from adapters.redis_fanout import RedisHints
 from adapters.redis_masks import RedisMaskSink
 from adapters.reopening_reader import ReopeningJournalReader

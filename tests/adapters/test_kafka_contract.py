@@ -1,11 +1,7 @@
 """What the relay and the followers expect of a topic, on every adapter and, with ``make test-kafka``, every broker."""
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,43 +10,23 @@ from cloudevents.core.formats.json import JSONFormat
 from kafka import KafkaConsumer, TopicPartition
 
 from adapters.fact_codec import FactMapper
-from adapters.fact_messages import FactMessages
-from adapters.kafka_log import KafkaFeed, KafkaTopic, WrongPartitions
-from adapters.memory_feed import MemoryBroker, MemoryFeed, MemoryTopic
-from application.feed import Delivery, FactTooLarge, Feed, Topic, TopicUnavailable
+from adapters.kafka_log import KafkaTopic, WrongPartitions
+from application.feed import Delivery, FactTooLarge, TopicUnavailable
+from tests.adapters.kafka_ends import (
+    EPOCH,
+    PARTITIONS,
+    Ends,
+    deliveries,
+    in_partition,
+    join,
+    kafka_ends,
+    memory_ends,
+    messages,
+    receive,
+)
 from tests.facts import fact_at
 
-PARTITIONS = 3
-EPOCH = UUID(int=1)
-EVERYTHING = frozenset(range(PARTITIONS))
-JOINED_WITHIN_S = 60.0
-
 pytestmark = pytest.mark.kafka
-
-
-def messages(epoch: UUID = EPOCH) -> FactMessages:
-    return FactMessages(FactMapper(), epoch)
-
-
-@dataclass
-class Ends:
-    """Both ends of one new topic, as many of each as a test wants; all are closed after it."""
-
-    make_topic: Callable[[], Topic]
-    make_feed: Callable[[], Feed]
-    opened: list[Topic | Feed] = field(default_factory=list)
-
-    def topic(self) -> Topic:
-        self.opened.append(topic := self.make_topic())
-        return topic
-
-    def feed(self) -> Feed:
-        self.opened.append(feed := self.make_feed())
-        return feed
-
-    def close(self) -> None:
-        for end in self.opened:
-            end.close()
 
 
 @pytest.fixture
@@ -58,59 +34,11 @@ def name() -> str:
     return f"facts-{uuid4().hex}"
 
 
-def kafka_ends(bootstrap: str, name: str) -> Ends:
-    return Ends(
-        lambda: KafkaTopic(bootstrap, name, PARTITIONS, messages()),
-        lambda: KafkaFeed(bootstrap, name, f"group-of-{name}", messages()),
-    )
-
-
-def memory_ends() -> Ends:
-    memory = MemoryBroker(PARTITIONS)
-    return Ends(lambda: MemoryTopic(memory), lambda: MemoryFeed(memory, EVERYTHING))
-
-
 @pytest.fixture(params=["memory", "kafka"])
 def ends(request: pytest.FixtureRequest, name: str) -> Iterator[Ends]:
     both = memory_ends() if request.param == "memory" else kafka_ends(request.getfixturevalue("broker"), name)
     yield both
     both.close()
-
-
-def deliveries(*organizations: int, after: int = 0) -> list[Delivery]:
-    """One fact of each organization, in the journal's order."""
-    previous = dict.fromkeys(range(PARTITIONS), 0)
-    made = []
-    for position, organization in enumerate(organizations, after + 1):
-        partition = organization % PARTITIONS
-        made.append(Delivery(partition, previous[partition], fact_at(position, organization)))
-        previous[partition] = position
-    return made
-
-
-def join(*feeds: Feed) -> None:
-    """Poll until the partitions are shared out."""
-    deadline = time.monotonic() + JOINED_WITHIN_S
-    shares: list[frozenset[int]] = []
-    while sorted(partition for share in shares for partition in share) != sorted(EVERYTHING) or not all(shares):
-        assert time.monotonic() < deadline, f"not joined: {shares}"
-        for feed in feeds:
-            with suppress(TopicUnavailable):
-                assert not feed.poll(0.1)
-        shares = [feed.partitions() for feed in feeds]
-
-
-def receive(feed: Feed, at_least: int, within_s: float = 20.0) -> list[Delivery]:
-    arrived: list[Delivery] = []
-    deadline = time.monotonic() + within_s
-    while len(arrived) < at_least:
-        assert time.monotonic() < deadline, f"only {len(arrived)} arrived"
-        arrived += feed.poll(0.2)
-    return arrived
-
-
-def in_partition(arrived: Sequence[Delivery], partition: int) -> list[Delivery]:
-    return [delivery for delivery in arrived if delivery.partition == partition]
 
 
 def test_a_new_topic_has_no_tail(ends: Ends) -> None:
@@ -216,31 +144,6 @@ def test_two_followers_share_the_partitions_and_the_survivor_takes_over(broker: 
     join(first)
     topic.publish(deliveries(0, 1, 2))
     assert len(receive(first, 3)) == 3  # then
-    ends.close()
-
-
-def test_a_broker_that_lost_the_topic_gets_it_again_and_followers_go_on(broker: str, name: str) -> None:
-    from kafka import KafkaAdminClient
-
-    ends = kafka_ends(broker, name)
-    topic, feed = ends.topic(), ends.feed()
-    topic.tail()
-    join(feed)
-    topic.publish(deliveries(0, 1, 2))
-    receive(feed, 3)
-    admin = KafkaAdminClient(bootstrap_servers=broker)  # when
-    admin.delete_topics([name])
-    admin.close()
-    deadline = time.monotonic() + 30
-    while topic.tail() != {0: 0, 1: 0, 2: 0}:
-        assert time.monotonic() < deadline
-    topic.publish(deliveries(0, 1, 2))  # then: published again
-    positions = count(4)
-    arrived: list[Delivery] = []
-    while not arrived:  # a follower that sat at the old end hears of what comes later
-        assert time.monotonic() < deadline + 30
-        topic.publish(deliveries(0, 1, 2, after=next(positions) * 3))
-        arrived += feed.poll(0.5)
     ends.close()
 
 

@@ -15,7 +15,7 @@ from psycopg import Cursor
 from adapters.fact_codec import FactMapper
 from adapters.fact_messages import FactMessages
 from adapters.journal_reader import PostgresJournalReader
-from adapters.kafka_log import KafkaFeed
+from adapters.kafka_feed import KafkaFeed
 from adapters.reopening_reader import ReopeningJournalReader
 from application.journal import Recorded
 from domain.fact import Fact
