@@ -9,9 +9,10 @@ from typing import Any
 from prometheus_client import Counter, Gauge
 from psycopg import Connection, Cursor, OperationalError
 
-from application.feed import Delivery, partition_of
+from application.feed import partition_of
 from application.journal import Recorded
 from application.retrying import RECONNECT_LONGEST_S, retry_delay_s
+from projections.arriving import Run
 from projections.checkpoint import Sink, besides, ensure_schema, is_durable, move_checkpoint, prepare
 
 APPLIED = Counter("daybook_facts_applied_total", "Facts applied", ["sink"])
@@ -116,26 +117,23 @@ class Outlet:
         self._behind |= {p: self._monotonic() for p, position in seen.items() if last.get(p, 0) > position}
         self._guarded_apply({p: Portion(head) for p in seen if p not in self._behind})
 
-    def deliver(self, deliveries: Sequence[Delivery]) -> int:
+    def deliver(self, arrived: Sequence[Run]) -> int:
         """Apply what has arrived from the feed, in any state of repetition. How many facts were applied."""
         work: dict[int, Portion] = {}
-        seen, behind = self._seen, self._behind
-        for delivery in deliveries:
-            partition = delivery.partition
-            if partition in behind or partition not in seen:
+        for run in arrived:
+            partition = run.partition
+            if partition in self._behind or partition not in self._seen:
                 continue
             portion = work.get(partition)
-            known = portion.upto if portion else seen[partition]
-            if delivery.recorded.position <= known:
+            known = portion.upto if portion else self._seen[partition]
+            if run.upto <= known:
                 continue
-            if delivery.previous > known:
-                behind[partition] = self._monotonic()
+            if run.previous > known:
+                self._behind[partition] = self._monotonic()
                 logger.info("%s: gap on partition %d after %d, reading the journal", self.name, partition, known)
                 continue
-            if portion is None:
-                portion = work[partition] = Portion(known)
-            portion.facts.append(delivery.recorded)
-            portion.upto = delivery.recorded.position
+            fresh = [recorded for recorded in run.facts if recorded.position > known]
+            work[partition] = Portion(run.upto, portion.facts + fresh if portion else fresh)
         return self._guarded_apply(work)
 
     def refill(self, page: Sequence[Recorded], *, complete: bool) -> int:

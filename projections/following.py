@@ -19,6 +19,7 @@ from application.journal import JournalReader, JournalUnavailable
 from application.retrying import RECONNECT_LONGEST_S, retry_delay_s
 from application.stopping import StopRequest
 from projections.applying import Outlet
+from projections.arriving import Run, runs
 from projections.checkpoint import Sink
 
 PAGE_FACTS_MAX = 2_000
@@ -104,11 +105,11 @@ class Follower:
 
     def step(self, poll_s: float = POLL_S) -> int:
         """One turn: what arrived, then a page of the journal for each sink that is behind. Facts applied."""
-        deliveries = self._poll(0.0 if any(o.reading_from() is not None for o in self._outlets) else poll_s)
-        self._hear(deliveries)
+        arrived = runs(self._poll(0.0 if any(o.reading_from() is not None for o in self._outlets) else poll_s))
+        self._hear(arrived)
         able = [outlet for outlet in self._outlets if outlet.ready()]
         before = {outlet.name: outlet.applied_total for outlet in able}
-        self._at_once([partial(outlet.deliver, deliveries) for outlet in able])
+        self._at_once([partial(outlet.deliver, arrived) for outlet in able])
         # Read after polling: what was polled and dropped for a partition that is behind is in this page, or before.
         self._refill(able)
         self._look_if_silent(able)
@@ -150,11 +151,11 @@ class Follower:
         for outlet in self._outlets:
             outlet.assign(self._fed | self._adopted)
 
-    def _hear(self, deliveries: Sequence[Delivery]) -> None:
+    def _hear(self, arrived: Sequence[Run]) -> None:
         now = self._monotonic()
-        for delivery in deliveries:
-            self._heard_at[delivery.partition] = now
-            self._head = max(self._head, delivery.recorded.position)
+        for run in arrived:
+            self._heard_at[run.partition] = now
+            self._head = max(self._head, run.upto)
 
     def _refill(self, outlets: Sequence[Outlet]) -> None:
         wanting = sorted(

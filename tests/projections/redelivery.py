@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from application.feed import Delivery, partition_of
 from application.journal import Recorded
 from projections.applying import Outlet
+from projections.arriving import runs
 from projections.checkpoint import Sink
 from projections.rebuilding import live_and_replayed
 from tests.facts import ListedJournal
@@ -62,7 +63,7 @@ def deliver(url: str, sink: Sink, journal: Sequence[Recorded], steps: Iterable[S
         arriving = deliveries[max(0, reached - step.back) : reached + step.ahead]
         reached = min(len(deliveries), reached + step.ahead)
         for _ in range(2 if step.twice else 1):
-            outlet.deliver(arriving)
+            outlet.deliver(runs(arriving))
     outlet.close()
 
 

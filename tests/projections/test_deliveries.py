@@ -8,6 +8,7 @@ from application import visits
 from application.notifying import MESSAGE_AGE_MAX, Channel
 from application.providers import Sender
 from infra.provider_fake import Outbox
+from projections.arriving import runs
 from projections.deliveries import Deliveries
 from tests.projections.front_desk import EMAIL, PHONE, PUSH, FrontDesk, fed, follower, notifier, work_off
 
@@ -58,7 +59,7 @@ def test_facts_that_arrive_twice_rewound_or_to_a_new_follower_are_told_once(
         outlet = follower(postgres_url, Deliveries())
         outlet.refill((), complete=True)
         for arriving in (deliveries[:-1], deliveries, deliveries[-3:], deliveries):
-            outlet.deliver(arriving)
+            outlet.deliver(runs(arriving))
         outlet.close()  # killed
         with notifier(front, providers) as dispatcher:
             work_off(front, dispatcher)

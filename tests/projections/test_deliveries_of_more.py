@@ -11,6 +11,7 @@ from application.recurring import BeginSeries, CancelSeries, begin_series, cance
 from domain.appointment import Appointment
 from domain.series import OnConflict, Scope, Series
 from infra.provider_fake import Outbox
+from projections.arriving import runs
 from projections.deliveries import Deliveries
 from tests.desk import HOUR, NINE
 from tests.projections.front_desk import EMAIL, FrontDesk, fed, follower, notifier, work_off
@@ -107,7 +108,7 @@ def test_a_series_is_told_once_however_often_its_facts_arrive(
         outlet = follower(postgres_url, Deliveries())
         outlet.refill((), complete=True)
         for arriving in (deliveries[:-1], deliveries, deliveries[-3:], deliveries):
-            outlet.deliver(arriving)
+            outlet.deliver(runs(arriving))
         outlet.close()  # killed
         with notifier(front, providers) as dispatcher:
             work_off(front, dispatcher)

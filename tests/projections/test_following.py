@@ -12,6 +12,7 @@ from psycopg import Cursor
 from application.feed import Delivery
 from application.journal import Recorded
 from projections.applying import Outlet
+from projections.arriving import runs
 from projections.checkpoint import PROGRESS_CHANNEL, lowest_checkpoint
 from tests.projections.following_scene import EVERYTHING, PARTITIONS, Diary, Scene
 
@@ -131,7 +132,7 @@ def test_a_read_model_does_not_wait_for_the_disk_and_a_ledger_does(scene: Scene)
         assert outlet.ready()
         outlet.refill((), complete=True)
         scene.journal.append(0)
-        outlet.deliver([Delivery(0, 0, scene.journal.facts[-1])])
+        outlet.deliver(runs([Delivery(0, 0, scene.journal.facts[-1])]))
         outlet.close()
     assert said == [("off",), ("on",)]
 

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from infra.read_models import read_models
+from projections.arriving import runs
 from projections.checkpoint import Sink
 from tests.projections.history import PARTITIONS, every_kind, journal_of
 from tests.projections.redelivery import deliveries_of, drop, follower
@@ -28,7 +29,7 @@ def test_no_table_is_read_as_a_whole_to_apply_a_fact(postgres_url: str, sink: Si
 
     outlet = follower(postgres_url, sink)
     for delivery in deliveries_of(journal_of(every_kind)[1]):
-        outlet.deliver([delivery])
+        outlet.deliver(runs([delivery]))
     outlet.close()
 
     assert outlet.applied_total

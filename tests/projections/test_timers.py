@@ -13,6 +13,7 @@ from application.decision import UseCase
 from application.firing import Fired, fire
 from application.writer import Answer, Busy, Writer
 from domain.appointment import Appointment
+from projections.arriving import runs
 from projections.timers import Timers
 from tests.desk import MINUTE
 from tests.projections.front_desk import FrontDesk, fed, follower
@@ -115,7 +116,7 @@ def test_facts_that_arrive_twice_or_rewound_set_each_timer_once_and_bring_none_b
         outlet = follower(front.url, Timers())
         outlet.refill((), complete=True)
         for arriving in (deliveries[:-2], deliveries, deliveries[-4:], deliveries):
-            outlet.deliver(arriving)
+            outlet.deliver(runs(arriving))
         outlet.close()  # killed
 
     assert [about_id for about_id, _ in timers(front)] == [open_still.id]
