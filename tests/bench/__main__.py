@@ -26,7 +26,7 @@ from tests.bench.rows import appends, booking, contention, costs, flatness, foll
 
 GROUPS: Sequence[ModuleType] = (starting, booking, contention, costs, appends, flatness, slots, following, live, memory)
 """In the order in which they are run: what is measured together is in one."""
-ROUNDS, SECONDS = 5, 4.0
+ROUNDS, SECONDS = 3, 3.0
 
 
 def main() -> int:
