@@ -48,13 +48,18 @@ class KafkaFeed:
         self._joined = False
         self._partitions: frozenset[int] = frozenset()
         self._next_offsets: dict[int, int] = {}
+        self._wrong: KafkaException | None = None
+        """What the client's callbacks have met: raised through the client, it would arrive as no exception of ours."""
 
     def poll(self, timeout_s: float) -> Sequence[Delivery]:
         if self._consumer is None and time.monotonic() < self._connect_at:
             raise TopicUnavailable("not tried again yet")
         try:
             consumer = self._consumer or self._connect()
-            deliveries = self._decoded(self._gathered(consumer, timeout_s))
+            arrived = self._gathered(consumer, timeout_s)
+            if self._wrong is not None:
+                raise self._wrong
+            deliveries = self._decoded(arrived)
             self._ensure_of_use()
         except (KafkaException, OSError, TopicUnavailable) as lost:
             self.close()
@@ -72,6 +77,7 @@ class KafkaFeed:
         self._joined = False
         self._partitions = frozenset()
         self._next_offsets.clear()
+        self._wrong = None
 
     def _connect(self) -> Consumer:
         ensure_listening(self._bootstrap)  # else the client would try for ever, and say so each time
@@ -90,7 +96,7 @@ class KafkaFeed:
                 "queued.max.messages.kbytes": 16_384,
                 # The embedded broker only looks for news twice in it; Apache Kafka answers at once.
                 "fetch.wait.max.ms": 100,
-                "error_cb": _raise_if_lost,
+                "error_cb": self._note_if_lost,
             },
             logger=logger,
         )
@@ -116,18 +122,26 @@ class KafkaFeed:
         self._partitions = frozenset(place.partition for place in assigned)
         for lost in self._next_offsets.keys() - self._partitions:
             del self._next_offsets[lost]
-        for place in assigned:
-            # Asked for now: what is published once the partition is known to be ours is delivered.
-            if place.partition not in self._next_offsets:
-                _, end = consumer.get_watermark_offsets(place, timeout=ANSWER_WITHIN_S)
-                self._next_offsets[place.partition] = end
-            place.offset = self._next_offsets[place.partition]
-        consumer.assign(assigned)
+        try:
+            for place in assigned:
+                # Asked for now: what is published once the partition is known to be ours is delivered.
+                if place.partition not in self._next_offsets:
+                    _, end = consumer.get_watermark_offsets(place, timeout=ANSWER_WITHIN_S)
+                    self._next_offsets[place.partition] = end
+                place.offset = self._next_offsets[place.partition]
+            consumer.assign(assigned)
+        except KafkaException as failed:  # a partition so new that it has no leader yet, for one
+            self._wrong = failed
 
     def _displace(self, _consumer: Consumer, _revoked: list[TopicPartition]) -> None:
         """Nothing is committed, so there is nothing else to do."""
         self._joined = False
         self._partitions = frozenset()
+
+    def _note_if_lost(self, wrong: KafkaError) -> None:
+        """What the client cannot mend, or only in its own time: whoever polls learns it, and follows the journal."""
+        if wrong.fatal() or wrong.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._wrong = KafkaException(wrong)
 
     def _ensure_of_use(self) -> None:
         now = time.monotonic()
@@ -158,9 +172,3 @@ class KafkaFeed:
             if delivery is not None:
                 deliveries.append(delivery)
         return deliveries
-
-
-def _raise_if_lost(wrong: KafkaError) -> None:
-    """What the client cannot mend, or only in its own time: whoever polls learns it, and follows the journal."""
-    if wrong.fatal() or wrong.code() == KafkaError._ALL_BROKERS_DOWN:
-        raise KafkaException(wrong)

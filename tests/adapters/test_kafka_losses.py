@@ -4,14 +4,18 @@ import os
 import time
 from contextlib import suppress
 from itertools import count
+from logging import getLogger
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from kafka import KafkaAdminClient, KafkaProducer
 
+from adapters.kafka_feed import KafkaFeed
 from application.feed import Feed, Topic, TopicUnavailable
 from infra.embedded import EmbeddedStack
-from tests.adapters.kafka_ends import EPOCH, deliveries, join, kafka_ends, receive
+from infra.program import free_port
+from tests.adapters.kafka_ends import EPOCH, deliveries, join, kafka_ends, messages, receive
 
 pytestmark = pytest.mark.kafka
 
@@ -95,3 +99,19 @@ def test_what_is_no_fact_is_left_out(broker: str, name: str) -> None:
     topic.publish(deliveries(0))
     assert receive(feed, 1) == deliveries(0)
     ends.close()
+
+
+def test_a_partition_that_cannot_be_asked_for_its_end_is_no_feed(broker: str, name: str) -> None:
+    """A topic may be so new that a partition has no leader; what fails in the client's callback must not go astray."""
+    kafka_ends(broker, name).topic().tail()
+    feed = KafkaFeed(broker, name, f"group-{name}", messages())
+    join(feed)
+    nowhere = Consumer({"bootstrap.servers": f"127.0.0.1:{free_port()}", "group.id": name}, logger=getLogger("nowhere"))
+
+    feed._place(nowhere, [TopicPartition(name, 99)])  # as the client does, where no one answers
+
+    with pytest.raises(TopicUnavailable):
+        feed.poll(0.1)
+    assert feed.partitions() == frozenset()
+    nowhere.close()
+    feed.close()
