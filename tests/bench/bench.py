@@ -1,19 +1,26 @@
 """What every row of the bench is given: servers, fresh databases, Daybook's processes, programs to compare with."""
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
+from psycopg import Connection
+
+from adapters.journal_reader import PostgresJournalReader
 from infra import development
 from infra.embedded import EmbeddedStack
 from infra.migrations import migrate
 from infra.program import Program, free_port, listens
 from infra.whole_stack import answers
+from projections.checkpoint import lowest_checkpoint
 from tests.running import RunningStack
 
 TEMPLATE = "bench_template"
+CATCHES_UP_WITHIN_S = 120.0
 
 
 @dataclass
@@ -89,3 +96,12 @@ class Bench:
         stack.run(Program(name, argv, env={**stack.environment, "DAYBOOK_API_PORT": str(port)}))
         stack.await_that(name, lambda: listens(port))
         return f"http://127.0.0.1:{port}"
+
+
+def await_followers(connection: Connection[Any]) -> None:
+    """Until every follower has applied all that the journal holds."""
+    head = PostgresJournalReader(connection).head()
+    deadline = time.monotonic() + CATCHES_UP_WITHIN_S
+    while lowest_checkpoint(connection) < head:
+        assert time.monotonic() < deadline, "the followers do not catch up"
+        time.sleep(0.2)

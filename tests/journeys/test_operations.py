@@ -101,6 +101,10 @@ def test_the_journal_has_no_double_booking_and_replays_to_what_is_live(stack: Ru
     assert sorted(verdict["read_models"]) == sorted(NAMES)
 
 
+NOTHING_HAS_HAPPENED = {"series", "waitlist_queue"}
+"""Read models of which a clinic that has only booked has no facts."""
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_read_model_is_rebuilt_while_it_answers(stack: RunningStack, name: str) -> None:
     clinic = Clinic(stack.urls[0])
@@ -111,6 +115,7 @@ def test_a_read_model_is_rebuilt_while_it_answers(stack: RunningStack, name: str
 
     assert code == 0
     assert done["position"] > 0
+    assert done["facts"] > 0 or name in NOTHING_HAS_HAPPENED
     read_again_until_there(clinic.owner, after)
     assert {before, after} <= set(listed(clinic.owner))
 

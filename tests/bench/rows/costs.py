@@ -9,8 +9,7 @@ import psutil
 import psycopg
 from psycopg import Connection
 
-from projections.checkpoint import lowest_checkpoint
-from tests.bench.bench import Bench
+from tests.bench.bench import Bench, await_followers
 from tests.bench.figures import Figure
 from tests.bench.house import Bookings, open_house
 from tests.bench.load import put_load
@@ -20,7 +19,6 @@ KEYS = ("booking_cpu_us",)
 FOLLOWERS = ("relay", "project", "notify", "timekeeper")
 SERVERS = ("postgres", "valkey", "broker")
 PER_SECOND_MAX = 6_000
-CATCHES_UP_WITHIN_S = 120.0
 
 # A statement of Daybook's API is a transaction of its own, so these are its round trips.
 _COUNTS: Mapping[str, LiteralString] = {
@@ -47,7 +45,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
             alone = [_round(bench, daybook, connection, bookings) for _ in range(bench.rounds)]
             for verb in FOLLOWERS:
                 daybook.start(verb)
-            _catch_up(connection)
+            await_followers(connection)
             whole = [_round(bench, daybook, connection, bookings) for _ in range(bench.rounds)]
     details: dict[str, float | str] = {
         f"to write: {name.partition(':')[0]}{' µs' if name in _WRITING else ''}": median(r[name] for r in alone)
@@ -64,7 +62,7 @@ def _round(bench: Bench, daybook: RunningStack, connection: Connection[Any], boo
     before = _meters(bench, daybook, connection)
     outcome = put_load(daybook.urls[0], bookings.take(round(bench.seconds * PER_SECOND_MAX)), seconds=bench.seconds)
     if daybook.runs(FOLLOWERS[0]):
-        _catch_up(connection)
+        await_followers(connection)
     after = _meters(bench, daybook, connection)
     bench.say(f"{outcome.per_second:,.0f} bookings/s")
     return {name: (after[name] - before[name]) / outcome.answers for name in after}
@@ -84,14 +82,3 @@ def _cpu_s(pid: int) -> float:
     used = psutil.Process(pid).cpu_times()
     living = sum(sum(child.cpu_times()[:2]) for child in psutil.Process(pid).children(recursive=True))
     return used.user + used.system + used.children_user + used.children_system + living
-
-
-def _catch_up(connection: Connection[Any]) -> None:
-    """Until every follower has applied all that the journal holds."""
-    deadline = time.monotonic() + CATCHES_UP_WITHIN_S
-    while True:
-        head = connection.execute("SELECT coalesce(max(notification_id), 0) FROM stored_events").fetchall()[0][0]
-        if lowest_checkpoint(connection) >= head:
-            return
-        assert time.monotonic() < deadline, "the followers do not catch up"
-        time.sleep(0.2)

@@ -19,10 +19,9 @@ import psycopg
 import uvloop
 import websockets
 
-from adapters.journal_reader import PostgresJournalReader
 from api.stream_frames import SUBPROTOCOL
-from projections.checkpoint import PROGRESS_CHANNEL, lowest_checkpoint
-from tests.bench.bench import Bench
+from projections.checkpoint import PROGRESS_CHANNEL
+from tests.bench.bench import Bench, await_followers
 from tests.bench.figures import Figure
 from tests.bench.house import Bookings, House, open_house
 from tests.bench.load import put_load
@@ -34,7 +33,7 @@ FOLLOWERS = ("relay", "project", "notify", "timekeeper")
 READ_MODELS = ("appointments", "resource_calendars", "customer_calendars")
 ROOMS, SUBSCRIBERS = 70, 200
 PER_SECOND_MAX = 6_000
-CATCHES_UP_WITHIN_S, SEEN_WITHIN_S = 120.0, 10.0
+SEEN_WITHIN_S = 10.0
 _POSITION = re.compile(r'"position":(\d+)')
 _DECIDED = """
 SELECT notification_id, (convert_from(state, 'UTF8')::json #>> '{meta,at}')::timestamptz
@@ -78,7 +77,8 @@ def measure(bench: Bench) -> Iterator[Figure]:
         peak = max(_bookings_per_second(bench, daybook.urls[0], bookings) for _ in range(3))
         for verb in FOLLOWERS:
             daybook.start(verb)
-        _await_followers(database)
+        with psycopg.connect(database, autocommit=True) as connection:
+            await_followers(connection)
         bench.say(f"peak {peak:,.0f} bookings/s, {SUBSCRIBERS} subscribers at half of it")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             rounds = runner.run(_rounds(bench, daybook, database, house, bookings, peak / 2))
@@ -96,16 +96,6 @@ def measure(bench: Bench) -> Iterator[Figure]:
 
 def _bookings_per_second(bench: Bench, url: str, bookings: Bookings) -> float:
     return put_load(url, bookings.take(round(bench.seconds * PER_SECOND_MAX)), seconds=bench.seconds).per_second
-
-
-def _await_followers(database: str) -> None:
-    """Until they have applied what was booked before they began."""
-    deadline = time.monotonic() + CATCHES_UP_WITHIN_S
-    with psycopg.connect(database, autocommit=True) as connection:
-        head = PostgresJournalReader(connection).head()
-        while lowest_checkpoint(connection) < head:
-            assert time.monotonic() < deadline, "the followers do not catch up"
-            time.sleep(0.2)
 
 
 async def _rounds(
