@@ -104,13 +104,25 @@ class TakenRound:
     organization_id: UUID
     position: int
     connection: AsyncConnection[Any]
+    now: datetime | None = None
+    """When it was taken as due; None: by the database's clock."""
 
     async def done(self, next_at: datetime | None) -> None:
-        """All up to its position was looked into; ``next_at``: look again then, whatever happens."""
+        """All up to its position was looked into; ``next_at``: look again then, whatever happens.
+
+        Where that has come already, the clock that decides is behind this one: a pause, or it would be made for ever.
+        """
         await self.connection.execute(
-            "UPDATE offer_rounds.round SET looked = greatest(looked, %s), due_at = %s, retry_at = NULL"
-            " WHERE organization_id = %s",
-            (self.position, next_at, self.organization_id),
+            "UPDATE offer_rounds.round SET looked = greatest(looked, %(position)s), due_at = %(next_at)s,"
+            " retry_at = CASE WHEN %(next_at)s::timestamptz <= coalesce(%(now)s, clock_timestamp())"
+            " THEN clock_timestamp() + %(pause)s END WHERE organization_id = %(organization_id)s",
+            {
+                "position": self.position,
+                "next_at": next_at,
+                "now": self.now,
+                "pause": RETRY,
+                "organization_id": self.organization_id,
+            },
         )
 
     async def put_off(self) -> None:
@@ -156,5 +168,5 @@ async def _one_of_ours(connection: AsyncConnection[Any], now: datetime | None) -
         )
         still = await row.fetchone()
         if still:
-            return TakenRound(organization_id, still[0], connection)
+            return TakenRound(organization_id, still[0], connection, now)
     return None

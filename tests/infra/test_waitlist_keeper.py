@@ -35,6 +35,7 @@ from tests.projections.front_desk import FrontDesk
 
 T = TypeVar("T")
 A_DAY = timedelta(days=1)
+ROUNDS_MAX = 20
 
 
 class House:
@@ -63,8 +64,8 @@ class House:
             self.front.follow(sink)
 
     def keep(self) -> list[str]:
-        """What came of the rounds that were due."""
-        return self.with_rounds(_all_rounds)
+        """What came of the rounds that were due, by the desk's clock: by the database's, what it books is long over."""
+        return self.with_rounds(partial(_all_rounds, now=self.desk.now))
 
     def with_rounds(self, story: Callable[[DueRounds, Keeper], Awaitable[T]]) -> T:
         async def run() -> T:
@@ -100,13 +101,14 @@ class House:
         return state
 
 
-async def _all_rounds(due: DueRounds, keeper: Keeper) -> list[str]:
+async def _all_rounds(due: DueRounds, keeper: Keeper, *, now: datetime) -> list[str]:
     came: list[str] = []
-    while True:
-        async with due.take() as taken:
+    while len(came) < ROUNDS_MAX:
+        async with due.take(now) as taken:
             if taken is None:
                 return came
             came.append(await make_round(keeper, taken))
+    raise AssertionError(f"rounds without end: {came}")
 
 
 @pytest.fixture
@@ -228,19 +230,33 @@ async def _one_round(due: DueRounds, keeper: Keeper, *, now: datetime) -> list[s
         return [await make_round(keeper, taken)] if taken else []
 
 
+def test_a_round_is_not_made_again_and_again_while_the_clock_that_decides_is_behind(house: House) -> None:
+    house.joins()
+    house.follow()
+
+    def keep_at(now: datetime) -> list[str]:
+        return house.with_rounds(partial(_all_rounds, now=now))
+
+    # The taker's clock says that the entry's window is over; the desk's, by which is decided, is an hour behind.
+    assert keep_at(NINE + HOUR) == ["done"]
+    assert keep_at(NINE + HOUR) == []
+    _make_due(house)
+    assert keep_at(NINE + HOUR) == ["done"]  # after a pause
+
+
 def test_what_happens_during_a_round_is_looked_into_by_the_next(house: House) -> None:
     house.joins()
     house.follow()
 
     async def story(due: DueRounds, keeper: Keeper) -> list[str]:
-        async with due.take() as taken:
+        async with due.take(house.desk.now) as taken:
             assert taken
             house.opens()
             # The row is not locked: whoever applies the fact does not wait for the round to end.
             await asyncio.to_thread(house.follow)
             early = TakenRound(taken.organization_id, taken.position, taken.connection)
             await early.done(None)
-        return await _all_rounds(due, keeper)
+        return await _all_rounds(due, keeper, now=house.desk.now)
 
     assert house.with_rounds(story) == ["done"]
     assert len(house.offers()) == 1
@@ -251,9 +267,9 @@ def test_two_keepers_do_not_make_the_same_round(house: House) -> None:
     house.follow()
 
     async def story(due: DueRounds, keeper: Keeper) -> tuple[bool, bool, bool]:
-        async with due.take() as ours, due.take() as theirs:
+        async with due.take(house.desk.now) as ours, due.take(house.desk.now) as theirs:
             seen = ours is not None, theirs is not None
-        async with due.take() as left:  # neither done nor put off
+        async with due.take(house.desk.now) as left:  # neither done nor put off
             return (*seen, left is not None)
 
     assert house.with_rounds(story) == (True, False, True)
