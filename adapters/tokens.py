@@ -46,6 +46,10 @@ class SignedTokens:
             "exp": now + self.lifetime_s,
             "jti": secrets.token_urlsafe(12),
         }
+        if actor.session_id is not None:
+            claims["sid"] = str(actor.session_id)
+        if actor.scopes is not None:
+            claims["scope"] = " ".join(sorted(actor.scopes))
         return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers={"typ": TYPE, "kid": self._key_id})
 
     def verify(self, token: str) -> Bearer:
@@ -80,5 +84,7 @@ def _bearer(claims: dict[str, Any]) -> Bearer:
         organization_id=UUID(claims["org"]),
         subject_id=UUID(claims["person"]),
         role=Role(claims["role"]),
+        session_id=UUID(claims["sid"]) if "sid" in claims else None,
+        scopes=frozenset(claims["scope"].split()) if "scope" in claims else None,
     )
     return Bearer(actor, float(claims["exp"]))

@@ -7,6 +7,7 @@ from uuid import UUID
 from starlette.requests import HTTPConnection
 
 from api.verified_tokens import VerifiedTokens
+from application.access_log import AccessLog
 from application.clock import Clock
 from application.holidays import HolidayCalendar
 from application.journal import Journal
@@ -42,6 +43,7 @@ class Ports:
     recurrences: Recurrences
     holidays: HolidayCalendar
     door: Door
+    access_log: AccessLog
     verified: VerifiedTokens
     fence: ReadFence
     digest_secret: bytes

@@ -9,6 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.identity import actor_of_request
+from api.ports import ports_of
 from api.problems import (
     REFUSALS,
     RefusedSeries,
@@ -19,7 +21,8 @@ from api.problems import (
     rejection_response,
     series_response,
 )
-from domain.refusals import Refusal
+from domain.access import CallForbidden
+from domain.refusals import Forbidden, Refusal
 
 ERRORS_MAX = 20
 _SLUG_OF_STATUS = {400: "malformed-request", 404: "no-such-page", 405: "method-not-allowed", 413: "body-too-large"}
@@ -33,6 +36,7 @@ def answer_with_problems(app: FastAPI, outages: Sequence[type[Exception]]) -> No
     app.add_exception_handler(Refusal, _refused)
     for refused in REFUSALS:
         app.add_exception_handler(refused, _refused)
+    app.add_exception_handler(Forbidden, _forbidden)
     app.add_exception_handler(RefusedWithAlternatives, _refused_with_alternatives)
     app.add_exception_handler(RefusedSeries, _refused_series)
     app.add_exception_handler(Rejected, _rejected)
@@ -44,6 +48,15 @@ def answer_with_problems(app: FastAPI, outages: Sequence[type[Exception]]) -> No
 
 async def _refused(request: Request, refused: Exception) -> Response:
     return refusal_response(request, refused)
+
+
+async def _forbidden(request: Request, forbidden: Exception) -> Response:
+    """Noted for the auditors, before it is answered."""
+    assert isinstance(forbidden, Forbidden)
+    actor = actor_of_request(request)
+    fact = CallForbidden(account_id=actor.account_id, operation=forbidden.operation, times=1)
+    await ports_of(request).access_log.note(actor, fact)
+    return refusal_response(request, forbidden)
 
 
 async def _refused_with_alternatives(request: Request, refused: Exception) -> Response:

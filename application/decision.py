@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from domain import (
+    access,
     account,
     appointment,
     booking_page,
@@ -26,6 +27,7 @@ from domain import (
     session,
     waitlist,
 )
+from domain.access import AccessNote
 from domain.account import Account, Customer, SignInName
 from domain.appointment import Appointment
 from domain.booking_page import BookingPage
@@ -49,6 +51,7 @@ State = (
     | Location
     | Account
     | SignInName
+    | AccessNote
     | Customer
     | Resource
     | ResourceDay
@@ -74,6 +77,7 @@ EVOLVE: dict[str, Callable[..., State]] = {
     "location": location.evolve,
     "account": account.evolve,
     "sign_in_name": account.evolve_sign_in_name,
+    "access": access.evolve,
     "customer": account.evolve_customer,
     "resource": resource.evolve,
     "resource_day": resource_day.evolve,

@@ -6,7 +6,8 @@ access token is true by its signature alone.
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 from uuid import UUID, uuid5
 
@@ -26,7 +27,14 @@ class SignInRefused(Exception):  # noqa: N818
 
 
 class RefreshRefused(Exception):  # noqa: N818
-    """The refresh token is unknown, expired, revoked, or was used before (then its whole family is now revoked)."""
+    """The refresh token is unknown, expired, revoked, or was used before (then its whole family is now revoked).
+
+    ``reused``: the session whose token came a second time, and so has just been ended.
+    """
+
+    def __init__(self, reused: "Session | None" = None) -> None:
+        super().__init__(reused)
+        self.reused = reused
 
 
 class InvalidToken(Exception):  # noqa: N818
@@ -55,23 +63,31 @@ class Credentials(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rotated:
+class Session:
+    """A sign-in that lasts: a family of refresh tokens, each of which descends from the one before."""
+
+    id: UUID
     account_id: UUID
-    refresh_token: str
 
 
-class RefreshTokens(Protocol):
-    """Long-lived tokens, each good for one use. Those that descend from one sign-in are a family."""
+class Sessions(Protocol):
+    """Sign-ins, and their long-lived tokens, each good for one use."""
 
-    async def begin(self, account_id: UUID) -> str:
-        """The first token of a new family."""
+    async def begin(self, account_id: UUID) -> tuple[Session, str]:
+        """A new session and its first refresh token."""
 
-    async def rotate(self, refresh_token: str, *, retry_key: str | None = None) -> Rotated:
+    async def rotate(self, refresh_token: str, *, retry_key: str | None = None) -> tuple[Session, str]:
         """Use a token up and answer its successor. Raises ``RefreshRefused``.
 
-        A token that comes a second time was stolen, by then or by now: the family is revoked. Except with the
+        A token that comes a second time was stolen, by then or by now: the session ends. Except with the
         ``retry_key`` of its first use and before the successor was used: then the answer was lost, and is given again.
         """
+
+    async def end(self, account_id: UUID, session_id: UUID) -> bool:
+        """Whether there was such a session of this account, and it ends now."""
+
+    async def end_all(self, account_id: UUID, *, but: UUID | None = None) -> Sequence[UUID]:
+        """End every session of the account, except ``but``; those that end now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +116,7 @@ class Door:
     journal: Journal
     passwords: Passwords
     credentials: Credentials
-    refresh_tokens: RefreshTokens
+    sessions: Sessions
     access_tokens: AccessTokens
     secret: bytes
 
@@ -121,16 +137,17 @@ async def sign_in(door: Door, email: str, password: str) -> tuple[Actor, str]:
     actor = await actor_of(door.journal, name.account_id)
     if actor is None:
         raise SignInRefused
-    return actor, await door.refresh_tokens.begin(actor.account_id)
+    session, token = await door.sessions.begin(actor.account_id)
+    return replace(actor, session_id=session.id), token
 
 
 async def refresh(door: Door, refresh_token: str, *, retry_key: str | None = None) -> tuple[Actor, str]:
     """Who it is, with the role of today, and the next refresh token. Raises ``RefreshRefused``."""
-    rotated = await door.refresh_tokens.rotate(refresh_token, retry_key=retry_key)
-    actor = await actor_of(door.journal, rotated.account_id)
+    session, successor = await door.sessions.rotate(refresh_token, retry_key=retry_key)
+    actor = await actor_of(door.journal, session.account_id)
     if actor is None:
         raise RefreshRefused
-    return actor, rotated.refresh_token
+    return replace(actor, session_id=session.id), successor
 
 
 async def actor_of(journal: Journal, account_id: UUID) -> Actor | None:

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from application.decision import State, Stream
+from domain.access import AccessNote
 from domain.account import Account, Customer, SignInName
 from domain.appointment import Appointment
 from domain.booking_page import BookingPage
@@ -38,6 +39,7 @@ SIZES: dict[type[State], tuple[int, _Listed]] = {
     Location: (740, _listed(holidays=243)),
     Account: (410, ()),
     SignInName: (190, ()),
+    AccessNote: (190, ()),
     Customer: (310, ()),
     Resource: (750, _listed(shifts=200, overrides=245, closures=300)),
     ResourceDay: (400, _listed(claims=356)),

@@ -18,12 +18,18 @@ class Reach(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who issues a command. ``subject_id`` is the person; a customer's own appointments carry it."""
+    """Who issues a command. ``subject_id`` is the person; a customer's own appointments carry it.
+
+    ``session_id``: the sign-in that it goes back to, if it does. ``scopes``: the operations that its token is for, of
+    those that its role allows; None for all of them.
+    """
 
     account_id: UUID
     organization_id: UUID
     subject_id: UUID
     role: Role
+    session_id: UUID | None = None
+    scopes: frozenset[str] | None = None
 
 
 _OWNER_MANAGER = {Role.OWNER: Reach.ALL, Role.MANAGER: Reach.ALL}
@@ -85,6 +91,8 @@ PERMISSIONS: dict[str, dict[Role, Reach]] = {
 
 
 def reach(actor: Actor, operation: str) -> Reach:
+    if actor.scopes is not None and operation not in actor.scopes:
+        return Reach.NONE
     return PERMISSIONS[operation].get(actor.role, Reach.NONE)
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool
 
 from adapters import probes
-from adapters.credentials import PostgresCredentials, PostgresRefreshTokens
+from adapters.credentials import PostgresCredentials, PostgresSessions
 from adapters.holiday_calendar import LibraryHolidayCalendar
 from adapters.passwords import ArgonPasswords
 from adapters.postgres_journal import PostgresJournal
@@ -34,6 +34,7 @@ from api.stream import Sockets
 from api.stream_session import Node
 from api.topics import TopicGate
 from api.verified_tokens import VerifiedTokens
+from application.access_log import AccessLog
 from application.clock import Clock
 from application.lru import Memoized
 from application.masks import Masks, kept_candidates
@@ -99,12 +100,13 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         cache_bytes = settings.cache_mb * 2**20
         streams = StreamCache(bytes_max=round(STREAMS_SHARE * cache_bytes))
         writer = Writer(journal, clock, encode=msgspec.json.Encoder().encode, cache=streams)
+        access_log = AccessLog(writer, new_id=uuid4)
         fence = Fence(partitions)
         door = Door(
             journal=journal,
             passwords=passwords,
             credentials=PostgresCredentials(pools.people),
-            refresh_tokens=PostgresRefreshTokens(pools.people, secret=digest_secret),
+            sessions=PostgresSessions(pools.people, secret=digest_secret),
             access_tokens=tokens,
             secret=digest_secret,
         )
@@ -119,6 +121,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             holidays=LibraryHolidayCalendar(),
             recurrences=RecurrenceRules(),
             door=door,
+            access_log=access_log,
             verified=verified,
             fence=fence,
             digest_secret=digest_secret,
@@ -131,7 +134,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.reads, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
         progress = ProgressListener(settings.database_url, (*NAMES, Deliveries.NAME))
-        yield Served(app, (writer.run, sockets.run, lambda: progress.run(fence)))
+        yield Served(app, (writer.run, access_log.run, sockets.run, lambda: progress.run(fence)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.credentials import PostgresCredentials, PostgresRefreshTokens
+from adapters.credentials import PostgresCredentials, PostgresSessions
 from adapters.passwords import ArgonPasswords
-from application.sign_in import RefreshRefused, Rotated
+from application.sign_in import RefreshRefused
 
 Pool = AsyncConnectionPool[Any]
 ACCOUNT = UUID(int=7)
@@ -25,8 +25,8 @@ def on(postgres_url: str, work: Callable[[Pool], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-def tokens(pool: Pool) -> PostgresRefreshTokens:
-    return PostgresRefreshTokens(pool, secret=b"secret")
+def tokens(pool: Pool) -> PostgresSessions:
+    return PostgresSessions(pool, secret=b"secret")
 
 
 def test_the_first_digest_of_an_account_stays_until_it_is_forgotten(postgres_url: str) -> None:
@@ -47,13 +47,14 @@ def test_the_first_digest_of_an_account_stays_until_it_is_forgotten(postgres_url
 def test_a_token_is_followed_by_another_of_the_same_account(postgres_url: str) -> None:
     async def work(pool: Pool) -> None:
         refresh = tokens(pool)
-        first = await refresh.begin(ACCOUNT)
+        session, first = await refresh.begin(ACCOUNT)
 
-        rotated = await refresh.rotate(first)
+        rotated, second = await refresh.rotate(first)
 
-        assert rotated.account_id == ACCOUNT
-        assert rotated.refresh_token != first
-        assert (await refresh.rotate(rotated.refresh_token)).account_id == ACCOUNT
+        assert rotated == session
+        assert session.account_id == ACCOUNT
+        assert second != first
+        assert (await refresh.rotate(second))[0] == session
 
     on(postgres_url, work)
 
@@ -61,14 +62,14 @@ def test_a_token_is_followed_by_another_of_the_same_account(postgres_url: str) -
 def test_of_racing_uses_of_one_token_at_most_one_wins(postgres_url: str) -> None:
     async def work(pool: Pool) -> None:
         refresh = tokens(pool)
-        first = await refresh.begin(ACCOUNT)
+        _, first = await refresh.begin(ACCOUNT)
 
         answers = await asyncio.gather(*(refresh.rotate(first) for _ in range(8)), return_exceptions=True)
 
-        won = [answer for answer in answers if isinstance(answer, Rotated)]
+        won = [answer for answer in answers if not isinstance(answer, BaseException)]
         assert len(won) == 1
         with pytest.raises(RefreshRefused):  # the others looked like thieves: the family is over
-            await refresh.rotate(won[0].refresh_token)
+            await refresh.rotate(won[0][1])
 
     on(postgres_url, work)
 
@@ -76,12 +77,12 @@ def test_of_racing_uses_of_one_token_at_most_one_wins(postgres_url: str) -> None
 def test_racing_retries_of_one_use_get_the_same_successor(postgres_url: str) -> None:
     async def work(pool: Pool) -> None:
         refresh = tokens(pool)
-        first = await refresh.begin(ACCOUNT)
+        _, first = await refresh.begin(ACCOUNT)
 
         answers = await asyncio.gather(*(refresh.rotate(first, retry_key="k") for _ in range(8)))
 
         assert len(set(answers)) == 1
-        await refresh.rotate(answers[0].refresh_token)
+        await refresh.rotate(answers[0][1])
 
     on(postgres_url, work)
 
@@ -89,7 +90,7 @@ def test_racing_retries_of_one_use_get_the_same_successor(postgres_url: str) -> 
 def test_another_key_is_no_retry(postgres_url: str) -> None:
     async def work(pool: Pool) -> None:
         refresh = tokens(pool)
-        first = await refresh.begin(ACCOUNT)
+        _, first = await refresh.begin(ACCOUNT)
         await refresh.rotate(first, retry_key="k")
 
         with pytest.raises(RefreshRefused):
@@ -98,12 +99,56 @@ def test_another_key_is_no_retry(postgres_url: str) -> None:
     on(postgres_url, work)
 
 
+def test_a_token_that_comes_twice_tells_which_session_it_has_ended(postgres_url: str) -> None:
+    async def work(pool: Pool) -> None:
+        refresh = tokens(pool)
+        session, first = await refresh.begin(ACCOUNT)
+        await refresh.rotate(first)
+
+        with pytest.raises(RefreshRefused) as refused:
+            await refresh.rotate(first)
+
+        assert refused.value.reused == session
+
+    on(postgres_url, work)
+
+
+def test_a_session_is_ended_by_its_own_account_alone_and_once(postgres_url: str) -> None:
+    async def work(pool: Pool) -> None:
+        refresh = tokens(pool)
+        session, token = await refresh.begin(ACCOUNT)
+
+        assert not await refresh.end(uuid4(), session.id)
+        assert await refresh.end(ACCOUNT, session.id)
+        assert not await refresh.end(ACCOUNT, session.id)
+
+        with pytest.raises(RefreshRefused):
+            await refresh.rotate(token)
+
+    on(postgres_url, work)
+
+
+def test_all_sessions_of_an_account_end_but_the_one_that_is_spared(postgres_url: str) -> None:
+    async def work(pool: Pool) -> None:
+        refresh, account_id = tokens(pool), uuid4()
+        (spared, kept), (one, _), (other, _) = [await refresh.begin(account_id) for _ in range(3)]
+        _, elsewhere = await refresh.begin(uuid4())
+
+        assert set(await refresh.end_all(account_id, but=spared.id)) == {one.id, other.id}
+
+        await refresh.rotate(kept)
+        await refresh.rotate(elsewhere)
+        assert await refresh.end_all(account_id) == [spared.id]
+
+    on(postgres_url, work)
+
+
 @pytest.mark.parametrize("column", ["expires_at", "family_expires_at"])
 def test_a_token_ends_and_so_does_a_sign_in_however_often_it_was_refreshed(postgres_url: str, column: str) -> None:
     async def work(pool: Pool) -> None:
         refresh = tokens(pool)
-        first = await refresh.begin(ACCOUNT)
-        second = (await refresh.rotate(first)).refresh_token
+        _, first = await refresh.begin(ACCOUNT)
+        second = (await refresh.rotate(first))[1]
         async with pool.connection() as connection:
             await connection.execute(f"UPDATE refresh_token SET {column} = now() - interval '1 second'")
 
@@ -116,8 +161,8 @@ def test_a_token_ends_and_so_does_a_sign_in_however_often_it_was_refreshed(postg
 def test_what_is_kept_is_no_token(postgres_url: str) -> None:
     async def work(pool: Pool) -> None:
         refresh = tokens(pool)
-        given = [await refresh.begin(ACCOUNT)]
-        given.append((await refresh.rotate(given[0], retry_key="a retry key")).refresh_token)
+        given = [(await refresh.begin(ACCOUNT))[1]]
+        given.append((await refresh.rotate(given[0], retry_key="a retry key"))[1])
         with psycopg.connect(postgres_url) as connection:
             kept = str(connection.execute("SELECT * FROM refresh_token").fetchall())
         for secret in (*given, "a retry key"):

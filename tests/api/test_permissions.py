@@ -131,3 +131,15 @@ def test_a_customer_does_not_reach_another_customers_visits(house: House) -> Non
         assert [one["id"] for one in made(client.get("/v1/customers"), 200)["items"]] == [eva["subject_id"]]
         assert made(client.get(f"/v1/customers/{eva['subject_id']}"), 200)["display_name"] == "Eva"
     assert house.api.head() == head
+
+
+def test_a_forbidden_call_is_visible_to_the_auditor(house: House) -> None:
+    for _ in range(3):
+        problem(house.get("/audit/facts", role="staff"), 403, "forbidden")
+
+    query = {"topic": "access.call_forbidden.v1", "limit": "200", "actor_id": house.account_ids["staff"]}
+    noted = made(house["auditor"].get("/v1/audit/facts", params=query), 200)["items"]
+
+    of_these = [one["data"] for one in noted if one["data"]["operation"] == "audit.read"]
+    assert [one["times"] for one in of_these] == [1]  # the others of this minute are counted
+    assert of_these[0]["account_id"] == house.account_ids["staff"]

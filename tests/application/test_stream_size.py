@@ -14,6 +14,7 @@ from application.decision import State, Stream, evolved
 from application.journal import Provenance
 from application.stream_size import SIZES, bytes_of
 from domain import (
+    access,
     account,
     appointment,
     booking_page,
@@ -207,6 +208,10 @@ def named(_: int) -> list[Fact]:
     return [account.SignInNameTaken(account_id=some_id())]
 
 
+def noted(_: int) -> list[Fact]:
+    return [access.CallForbidden(account_id=some_id(), operation="audit.read", times=1)]
+
+
 def customers(_: int) -> list[Fact]:
     return [account.CustomerRegistered(customer_id=some_id(), organization_id=some_id(1), account_id=None)]
 
@@ -229,6 +234,7 @@ HISTORIES: Sequence[Facts] = (
     registered,
     opened,
     named,
+    noted,
     customers,
 )
 

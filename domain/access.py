@@ -1,0 +1,90 @@
+"""What happened at the door: who got in, who did not, what was forbidden. Facts for auditors; no rule reads them.
+
+Each is alone on a stream of its own, so that a burst of them contends with nothing and no stream grows.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID
+
+from domain.fact import Fact, fact
+
+
+class SignInMethod(StrEnum):
+    PASSWORD = "password"  # noqa: S105  the name of a way in
+    PASSWORD_AND_CODE = "password_and_code"  # noqa: S105
+    OIDC = "oidc"
+    API_KEY = "api_key"
+
+
+class SessionEnding(StrEnum):
+    """Why a session is over before its time."""
+
+    SIGNED_OUT = "signed_out"
+    REVOKED = "revoked"
+    """By its owner from another device, or by the house."""
+    REFRESH_REUSED = "refresh_reused"
+    """A refresh token came a second time: it was stolen, by then or by now."""
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    ACCOUNT_DISABLED = "account_disabled"
+    KEY_REVOKED = "key_revoked"
+
+
+@fact("access.signed_in.v1")
+class SignedIn(Fact):
+    account_id: UUID
+    session_id: UUID
+    method: SignInMethod
+
+
+@fact("access.sign_in_refused.v1")
+class SignInRejected(Fact):
+    """``reason``: wrong_password, wrong_code, disabled, too_many …; ``times``: how often within a minute."""
+
+    account_id: UUID
+    reason: str
+    times: int
+
+
+@fact("access.session_ended.v1")
+class SessionEnded(Fact):
+    account_id: UUID
+    session_id: UUID
+    because: SessionEnding
+
+
+@fact("access.call_forbidden.v1")
+class CallForbidden(Fact):
+    """``operation``: a row of the policy. ``times``: how often within a minute."""
+
+    account_id: UUID
+    operation: str
+    times: int
+
+
+@fact("access.ended_session_used.v1")
+class EndedSessionUsed(Fact):
+    """A token came whose session is over."""
+
+    account_id: UUID
+    session_id: UUID
+    times: int
+
+
+AccessFact = SignedIn | SignInRejected | SessionEnded | CallForbidden | EndedSessionUsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessNote:
+    """A note was made."""
+
+    account_id: UUID
+
+
+def evolve(state: AccessNote | None, happened: AccessFact) -> AccessNote:  # noqa: ARG001  the shape of every evolve
+    match happened:
+        case SignedIn() | SignInRejected() | SessionEnded() | CallForbidden() | EndedSessionUsed():
+            return AccessNote(account_id=happened.account_id)
+        case _:
+            assert_never(happened)
