@@ -35,7 +35,7 @@ class SignedTokens:
 
     def issue(self, actor: Actor) -> str:
         now = int(time.time())
-        claims = {
+        claims: dict[str, Any] = {
             "iss": self._issuer,
             "aud": AUDIENCE,
             "sub": str(actor.account_id),
@@ -50,6 +50,8 @@ class SignedTokens:
             claims["sid"] = str(actor.session_id)
         if actor.scopes is not None:
             claims["scope"] = " ".join(sorted(actor.scopes))
+        if actor.resource_ids is not None:
+            claims["resources"] = sorted(map(str, actor.resource_ids))
         return jwt.encode(claims, self._private, algorithm=ALGORITHM, headers={"typ": TYPE, "kid": self._key_id})
 
     def verify(self, token: str) -> Bearer:
@@ -85,6 +87,7 @@ def _bearer(claims: dict[str, Any]) -> Bearer:
         subject_id=UUID(claims["person"]),
         role=Role(claims["role"]),
         session_id=UUID(claims["sid"]) if "sid" in claims else None,
+        resource_ids=frozenset(map(UUID, claims["resources"])) if "resources" in claims else None,
         scopes=frozenset(claims["scope"].split()) if "scope" in claims else None,
     )
     return Bearer(actor, float(claims["exp"]))

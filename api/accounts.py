@@ -1,14 +1,14 @@
 """Accounts: who signs in to the house. Customers sign up by themselves (see ``api.signing_in``)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from api.catalogue_lists import catalogue_rows, place_in_catalogue
-from api.commanding import Commanded, answered
+from api.commanding import Changed, Commanded, IfMatchIfGiven, answered
 from api.contract import command, query
 from api.operation import Operation
 from api.passwords import NewPassword
@@ -16,7 +16,7 @@ from api.people import newcomer
 from api.reading import Asked, Cursor, Limit, Listed, Reading, page, shown
 from api.shapes import AccountShape
 from api.values import Body, Email, Name
-from application.accounts import OpenAccount, open_account
+from application.accounts import AssignAccount, OpenAccount, assign_account, open_account
 from application.sign_in import sign_in_name_id
 from application.vault import Person
 from domain.account import Account, Role
@@ -25,6 +25,10 @@ from domain.refusals import NotFound
 from projections.catalogue import Entry
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=Operation)
+
+
+ASSIGNED_MAX = 50
+"""Resources of one member of staff: every token of theirs names them."""
 
 
 class NewAccount(Body):
@@ -45,7 +49,7 @@ class NewAccount(Body):
     role: Literal["manager", "staff", "auditor"]
 
 
-@router.post("", **command(AccountShape, "openAccount", creates=True))
+@router.post("", **command(AccountShape, "openAccount", "account.create", creates=True))
 async def open_one(body: NewAccount, call: Commanded) -> Response:
     """By owner or manager, for someone of the house."""
     ensure_may(call.actor, "account.create")
@@ -69,11 +73,35 @@ async def open_one(body: NewAccount, call: Commanded) -> Response:
                 role=Role(body.role),
             ),
         )
-    besides = {"display_name": body.display_name, "email": body.email}
+    besides = {"display_name": body.display_name, "email": body.email, "resource_ids": []}
     return answered(answer, status=201, location=f"{call.path}/{account_id}", besides=besides)
 
 
-@router.get("", **query(Listed[AccountShape], "listAccounts", problems=()))
+class Assignment(Body):
+    model_config = ConfigDict(json_schema_extra={"example": {"resource_ids": ["2f0e3a52-5a0c-4a39-9f55-4b8a6d0f8a11"]}})
+
+    resource_ids: Annotated[list[UUID], Field(max_length=ASSIGNED_MAX)]
+
+
+@router.put(
+    "/{account_id}/assignment",
+    **command(AccountShape, "assignAccount", "account.assign", key_required=False, if_match="optional"),
+)
+async def assign(
+    account_id: UUID, body: Assignment, call: Changed, if_version: IfMatchIfGiven, asked: Asked
+) -> Response:
+    """Let a member of staff reach only what takes place on these resources; an empty list: all of the house again.
+
+    Who is assigned books on one of them by name, and sees, moves and calls off what takes place there.
+    """
+    wanted = AssignAccount(account_id=account_id, resource_ids=tuple(body.resource_ids), if_version=if_version)
+    answer = await call.submit(assign_account, wanted)
+    account, _ = await asked.require(Account, account_id)
+    person = (await _people(asked, [account])).get(account.subject_id, Person())
+    return answered(answer, besides={"display_name": person.display_name, "email": person.email})
+
+
+@router.get("", **query(Listed[AccountShape], "listAccounts", "account.read", problems=()))
 async def list_accounts(asked: Asked, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """In the order of their opening; who may see only their own account gets that."""
     if reach(asked.actor, "account.read") is Reach.OWN:
@@ -86,7 +114,7 @@ async def list_accounts(asked: Asked, limit: Limit = 50, cursor: Cursor = None) 
     return page(rows, limit, lambda row: _shown(row.state, row.version, people), place_in_catalogue)
 
 
-@router.get("/{account_id}", **query(AccountShape, "getAccount", etag=True))
+@router.get("/{account_id}", **query(AccountShape, "getAccount", "account.read", etag=True))
 async def get_account(asked: Asked, account_id: UUID) -> Response:
     account, version = await asked.require(Account, account_id)
     if reach(asked.actor, "account.read") is Reach.OWN and account.subject_id != asked.actor.subject_id:
@@ -107,5 +135,6 @@ def _shown(account: Account, version: int, people: dict[UUID, Person]) -> dict[s
         "role": account.role,
         "display_name": person.display_name,
         "email": person.email,
+        "resource_ids": account.resource_ids,
         "version": version,
     }

@@ -17,10 +17,10 @@ from api.reading import Asked, Cursor, Limit, Listed, Reading, json_of, moment, 
 from api.shapes import AppointmentShape, AppointmentWithNotesShape, VisitFactShape
 from api.values import DayOrInstant, Instant
 from application.journal import Recorded
-from application.visits import appointment_answer
+from application.visits import appointment_answer, taken_by
 from domain.account import Role
 from domain.appointment import Appointment, Status
-from domain.permissions import Reach, ensure_may, reach
+from domain.permissions import Reach, ensure_may, only_assigned, reach
 from domain.refusals import InvalidValue, NotFound
 from projections import appointments
 from projections.appointments import Appointments, Entry
@@ -35,7 +35,7 @@ class Place(msgspec.Struct, array_like=True):
     id: UUID
 
 
-@router.get("", **query(Listed[AppointmentShape], "listAppointments", problems=()))
+@router.get("", **query(Listed[AppointmentShape], "listAppointments", "appointment.read", problems=()))
 async def list_appointments(  # noqa: PLR0913, PLR0917  one for each filter
     asked: Asked,
     customer_id: UUID | None = None,
@@ -48,10 +48,13 @@ async def list_appointments(  # noqa: PLR0913, PLR0917  one for each filter
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """By start. Dates are UTC; customers see their own."""
+    """By start. Dates are UTC; customers see their own, whoever is assigned to several resources names one."""
     if reach(asked.actor, "appointment.read") is Reach.OWN:
         customer_id = customer_id or asked.actor.subject_id
-    ensure_may(asked.actor, "appointment.read", subject_id=customer_id)
+    resource_id = resource_id or only_assigned(asked.actor)
+    ensure_may(
+        asked.actor, "appointment.read", subject_id=customer_id, resource_ids=(resource_id,) if resource_id else ()
+    )
     first = moment(start, UTC_ZONE) if start else None
     last = moment(end, UTC_ZONE) if end else None
     if first and last and not first < last:
@@ -78,7 +81,7 @@ def shown_entry(row: Entry) -> dict[str, object]:
     return appointment_answer(row.appointment, row.version)
 
 
-@router.get("/{appointment_id}", **query(AppointmentWithNotesShape, "getAppointment", etag=True))
+@router.get("/{appointment_id}", **query(AppointmentWithNotesShape, "getAppointment", "appointment.read", etag=True))
 async def get_appointment(
     asked: Asked,
     appointment_id: UUID,
@@ -104,7 +107,9 @@ async def get_appointment(
     return shown(answer, version=len(recorded))
 
 
-@router.get("/{appointment_id}/history", **query(Listed[VisitFactShape], "getAppointmentHistory"))
+@router.get(
+    "/{appointment_id}/history", **query(Listed[VisitFactShape], "getAppointmentHistory", "appointment.history")
+)
 async def get_history(asked: Asked, appointment_id: UUID) -> Response:
     """Every fact of the visit, oldest first: what, when, by whom."""
     recorded = await _visit(asked, appointment_id, "appointment.history")
@@ -140,5 +145,5 @@ async def _visit(asked: Reading, appointment_id: UUID, operation: str) -> Sequen
         raise NotFound("appointment", appointment_id)
     if actor.role is Role.CUSTOMER and visit.customer_id != actor.subject_id:
         raise NotFound("appointment", appointment_id)
-    ensure_may(actor, operation, subject_id=visit.customer_id)
+    ensure_may(actor, operation, subject_id=visit.customer_id, resource_ids=taken_by(visit))
     return recorded

@@ -90,7 +90,7 @@ def rules_of(override: Overriding | None) -> frozenset[Rule]:
     return frozenset(override.rules) if override else frozenset()
 
 
-@router.post("", **command(AppointmentShape, "bookAppointment", creates=True))
+@router.post("", **command(AppointmentShape, "bookAppointment", "appointment.book", creates=True))
 async def book(body: Booking, call: Commanded) -> Response:
     """Book a visit, or hold its slot. A refused start is answered with the nearest free ones."""
     appointment_id = call.new_id("appointment")
@@ -119,19 +119,22 @@ async def book(body: Booking, call: Commanded) -> Response:
     return answered(answer, status=201, location=f"{call.path}/{appointment_id}")
 
 
-@router.post("/{appointment_id}/confirm", **command(AppointmentShape, "confirmAppointment"))
+@router.post("/{appointment_id}/confirm", **command(AppointmentShape, "confirmAppointment", "appointment.confirm"))
 async def confirm(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """Turn a hold into a booking, or a request where the service asks for approval, before it lapses."""
     return answered(await call.submit(visits.confirm, visits.Confirm(appointment_id=appointment_id)))
 
 
-@router.post("/{appointment_id}/approve", **command(AppointmentShape, "approveAppointment"))
+@router.post("/{appointment_id}/approve", **command(AppointmentShape, "approveAppointment", "appointment.approve"))
 async def approve(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """Turn a request into a booking before it lapses, at its start. It is turned down by cancelling it."""
     return answered(await call.submit(visits.approve, visits.Approve(appointment_id=appointment_id)))
 
 
-@router.post("/{appointment_id}/reschedule", **command(AppointmentShape, "rescheduleAppointment", if_match=True))
+@router.post(
+    "/{appointment_id}/reschedule",
+    **command(AppointmentShape, "rescheduleAppointment", "appointment.reschedule", if_match=True),
+)
 async def reschedule(appointment_id: UUID, body: Rescheduling, call: Commanded, if_version: IfMatch) -> Response:
     """Move a visit to another start: its present slot is given up only if the new one is had."""
     if body.override is not None:
@@ -154,7 +157,9 @@ async def reschedule(appointment_id: UUID, body: Rescheduling, call: Commanded, 
         ) from None
 
 
-@router.post("/{appointment_id}/cancel", **command(AppointmentShape, "cancelAppointment", if_match=True))
+@router.post(
+    "/{appointment_id}/cancel", **command(AppointmentShape, "cancelAppointment", "appointment.cancel", if_match=True)
+)
 async def cancel(
     appointment_id: UUID, call: Commanded, if_version: IfMatch, body: Cancellation | None = None
 ) -> Response:
@@ -166,19 +171,19 @@ async def cancel(
     )
 
 
-@router.post("/{appointment_id}/check-in", **command(AppointmentShape, "checkInAppointment"))
+@router.post("/{appointment_id}/check-in", **command(AppointmentShape, "checkInAppointment", "appointment.check_in"))
 async def check_in(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """The customer has arrived."""
     return answered(await call.submit(visits.check_in, visits.CheckIn(appointment_id=appointment_id)))
 
 
-@router.post("/{appointment_id}/fulfil", **command(AppointmentShape, "fulfilAppointment"))
+@router.post("/{appointment_id}/fulfil", **command(AppointmentShape, "fulfilAppointment", "appointment.fulfil"))
 async def fulfil(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """The visit has taken place."""
     return answered(await call.submit(visits.fulfil, visits.Fulfil(appointment_id=appointment_id)))
 
 
-@router.post("/{appointment_id}/no-show", **command(AppointmentShape, "markAppointmentNoShow"))
+@router.post("/{appointment_id}/no-show", **command(AppointmentShape, "markAppointmentNoShow", "appointment.no_show"))
 async def mark_no_show(appointment_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """The customer did not come."""
     return answered(await call.submit(visits.mark_no_show, visits.MarkNoShow(appointment_id=appointment_id)))

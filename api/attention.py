@@ -11,7 +11,7 @@ from api.contract import query
 from api.operation import Operation
 from api.reading import Asked, Cursor, Limit, Listed, page, place_of
 from api.shapes import AttentionShape
-from domain.permissions import ensure_may
+from domain.permissions import ensure_may, only_assigned
 from projections import attention
 from projections.attention import Attention, Place
 from projections.attention_rows import Mark
@@ -19,7 +19,7 @@ from projections.attention_rows import Mark
 router = APIRouter(prefix="/v1/attention", tags=["appointments"], route_class=Operation)
 
 
-@router.get("", **query(Listed[AttentionShape], "listAttention", problems=()))
+@router.get("", **query(Listed[AttentionShape], "listAttention", "attention.read", problems=()))
 async def list_attention(
     asked: Asked,
     resource_id: Annotated[UUID | None, Query(description="Only what cannot take place on this resource.")] = None,
@@ -27,7 +27,8 @@ async def list_attention(
     cursor: Cursor = None,
 ) -> Response:
     """By start: what a closure, new hours, a holiday or a retirement hit, until it is moved, over or open again."""
-    ensure_may(asked.actor, "attention.read")
+    resource_id = resource_id or only_assigned(asked.actor)
+    ensure_may(asked.actor, "attention.read", resource_ids=(resource_id,) if resource_id else ())
     place = place_of(cursor, Place)
     await asked.caught_up(Attention.NAME)
     rows = await attention.listed(

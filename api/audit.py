@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"], route_class=Operation)
 UTC_ZONE = ZoneInfo("UTC")
 
 
-@router.get("/facts", **query(Listed[FactShape], "listFacts", problems=()))
+@router.get("/facts", **query(Listed[FactShape], "listFacts", "audit.read", problems=()))
 async def list_facts(  # noqa: PLR0913, PLR0917  one argument per filter of the contract
     asked: Asked,
     after: Annotated[int, Query(ge=0, le=POSITION_MAX, description="Facts after this position.")] = 0,

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.problems import MEDIA_TYPE
+from domain.permissions import PERMISSIONS
 
 _STATUS = {
     400: "The request cannot be read, or its Idempotency-Key is missing.",
@@ -99,16 +100,18 @@ class Problem(BaseModel):
 def command(
     answer: type[BaseModel] | None,
     operation_id: str,
+    permission: str | None,
     *,
     creates: bool = False,
-    signed_in: bool = True,
     key_required: bool = True,
     if_match: bool | Literal["optional"] = False,
     problems: Iterable[int] = (),
 ) -> dict[str, Any]:
-    """The keyword arguments of a route that changes something."""
+    """The keyword arguments of a route that changes something. ``permission``: the row of the policy that it asks;
+    None: it is open to anyone.
+    """
     statuses = {400, 409, 413, 415, 422, 503, *problems}
-    if signed_in:
+    if permission:
         statuses |= {401, 403, 404}
     if if_match:
         statuses.add(412)
@@ -127,11 +130,13 @@ def command(
         "status_code": status,
         "response_model": answer,
         "responses": {status: {"headers": headers}, **problems_at(statuses)},
-        "openapi_extra": {"parameters": parameters, **_security(signed_in=signed_in)},
+        "openapi_extra": {"parameters": parameters, **_policy(permission)},
     }
 
 
-def query(answer: Any, operation_id: str, *, etag: bool = False, problems: Iterable[int] = (404,)) -> dict[str, Any]:
+def query(
+    answer: Any, operation_id: str, permission: str, *, etag: bool = False, problems: Iterable[int] = (404,)
+) -> dict[str, Any]:
     """The keyword arguments of a route that only reads."""
     statuses = {400, 401, 403, 422, 503, *problems}
     ok: dict[str, Any] = {"headers": {"ETag": _ETAG}} if etag else {}
@@ -139,7 +144,7 @@ def query(answer: Any, operation_id: str, *, etag: bool = False, problems: Itera
         "operation_id": operation_id,
         "response_model": answer,
         "responses": {200: ok, **problems_at(statuses)},
-        "openapi_extra": {"parameters": [_POSITION], **_security(signed_in=True)},
+        "openapi_extra": {"parameters": [_POSITION], **_policy(permission)},
     }
 
 
@@ -153,8 +158,12 @@ def door(answer: type[BaseModel], operation_id: str) -> dict[str, Any]:
     }
 
 
-def _security(*, signed_in: bool) -> Mapping[str, Any]:
-    return {"security": [{"bearer": []}]} if signed_in else {}
+def _policy(permission: str | None) -> Mapping[str, Any]:
+    """Who may: the row of the policy, as the document shows it. A permission without a row fails at import."""
+    if permission is None:
+        return {}
+    reaches = {role.value: reach.name.lower() for role, reach in PERMISSIONS[permission].items()}
+    return {"security": [{"bearer": []}], "x-permission": {"operation": permission, "reach": reaches}}
 
 
 def problems_at(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
@@ -175,8 +184,24 @@ def _drop_the_frameworks_own_422(document: dict[str, Any]) -> None:
         document.get("components", {}).get("schemas", {}).pop(name, None)
 
 
+_REACHES = {"all": "all of the organization", "assigned": "what is assigned to them", "own": "their own"}
+
+
+def _tell_who_may(document: dict[str, Any]) -> None:
+    """The row of the policy in words, for those who read the page."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if "x-permission" not in operation:
+                continue
+            roles: dict[str, list[str]] = {}
+            for role, far in operation["x-permission"]["reach"].items():
+                roles.setdefault(far, []).append(role)
+            told = "; ".join(f"{', '.join(names)}: {_REACHES[far]}" for far, names in roles.items())
+            operation["description"] = f"{operation.get('description', '')}\n\nWho may: {told}.".strip()
+
+
 def describe(app: FastAPI) -> None:
-    """Complete the app's OpenAPI document with what no route owns: the problem document and the bearer token."""
+    """Complete the app's OpenAPI document with what no route owns: who may, the problem document, the bearer token."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -188,6 +213,7 @@ def describe(app: FastAPI) -> None:
                 tags=app.openapi_tags,
             )
             _drop_the_frameworks_own_422(document)
+            _tell_who_may(document)
             components = document.setdefault("components", {})
             schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             components.setdefault("schemas", {}).update({**schema.pop("$defs", {}), "Problem": schema})

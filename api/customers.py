@@ -56,7 +56,7 @@ class CustomerChange(Change):
     push_token: Push | None = None
 
 
-@router.post("", **command(CustomerShape, "registerCustomer", creates=True))
+@router.post("", **command(CustomerShape, "registerCustomer", "customer.create", creates=True))
 async def register(body: NewCustomer, call: Commanded) -> Response:
     """By the front desk, for someone without an account."""
     ensure_may(call.actor, "customer.create")
@@ -67,7 +67,7 @@ async def register(body: NewCustomer, call: Commanded) -> Response:
     return answered(answer, status=201, location=f"{call.path}/{customer_id}", besides=shown_person(person))
 
 
-@router.get("", **query(Listed[CustomerShape], "listCustomers", problems=()))
+@router.get("", **query(Listed[CustomerShape], "listCustomers", "customer.read", problems=()))
 async def list_customers(asked: Asked, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """In the order of their registration; a customer sees only themself."""
     if reach(asked.actor, "customer.read") is Reach.OWN:
@@ -82,14 +82,16 @@ async def list_customers(asked: Asked, limit: Limit = 50, cursor: Cursor = None)
     )
 
 
-@router.get("/{customer_id}", **query(CustomerShape, "getCustomer", etag=True))
+@router.get("/{customer_id}", **query(CustomerShape, "getCustomer", "customer.read", etag=True))
 async def get_customer(asked: Asked, customer_id: UUID) -> Response:
     version = await _version(asked, customer_id)
     person = await asked.ports.vault.person(asked.actor.organization_id, customer_id)
     return shown(_shown(customer_id, version, person), version=version)
 
 
-@router.patch("/{customer_id}", **command(CustomerShape, "changeCustomer", key_required=False, if_match=True))
+@router.patch(
+    "/{customer_id}", **command(CustomerShape, "changeCustomer", "customer.change", key_required=False, if_match=True)
+)
 async def change(customer_id: UUID, body: CustomerChange, call: Changed, if_version: IfMatch) -> Response:
     """By the front desk, or by the customer."""
     changes = body.changes()

@@ -119,7 +119,7 @@ class ExplanationShape(BaseModel):
     rules: list[RuleShape]
 
 
-@router.get("/{service_id}/slots/explain", **query(ExplanationShape, "explainSlot"))
+@router.get("/{service_id}/slots/explain", **query(ExplanationShape, "explainSlot", "slots.read"))
 async def explain_slot(
     asked: Asked,
     service_id: UUID,

@@ -68,7 +68,7 @@ class Holidays(Body):
     extra: Annotated[tuple[OwnHoliday, ...], Field(max_length=HOLIDAYS_MAX)] = ()
 
 
-@router.put("", **command(HolidaysSetShape, "setHolidays", key_required=False, if_match="optional"))
+@router.put("", **command(HolidaysSetShape, "setHolidays", "location.change", key_required=False, if_match="optional"))
 async def set_all(
     location_id: UUID, body: Holidays, call: Changed, if_version: IfMatchIfGiven, asked: Asked
 ) -> Response:
@@ -93,7 +93,7 @@ async def set_all(
     return answered(answer, besides={**_shown(observed), **await _hit(call, answer.position, observed)})
 
 
-@router.get("", **query(HolidaysShape, "getHolidays", etag=True))
+@router.get("", **query(HolidaysShape, "getHolidays", "location.read", etag=True))
 async def get_all(asked: Asked, location_id: UUID) -> Response:
     ensure_may(asked.actor, "location.read")
     location, version = await asked.require(Location, location_id)

@@ -46,7 +46,7 @@ class LocationChange(Change):
     address: Address | None = None
 
 
-@router.post("", **command(LocationShape, "openLocation", creates=True))
+@router.post("", **command(LocationShape, "openLocation", "location.create", creates=True))
 async def open_one(body: NewLocation, call: Commanded) -> Response:
     location_id = call.new_id("location")
     wanted = OpenLocation(location_id=location_id, name=body.name, time_zone=body.time_zone, address=body.address)
@@ -54,21 +54,23 @@ async def open_one(body: NewLocation, call: Commanded) -> Response:
     return answered(answer, status=201, location=f"{call.path}/{location_id}", besides=body.model_dump())
 
 
-@router.get("", **query(Listed[LocationShape], "listLocations", problems=()))
+@router.get("", **query(Listed[LocationShape], "listLocations", "location.read", problems=()))
 async def list_locations(asked: Asked, limit: Limit = 50, cursor: Cursor = None) -> Response:
     ensure_may(asked.actor, "location.read")
     rows = await catalogue_rows(asked, Location, limit, cursor)
     return page(rows, limit, lambda row: _shown(row.state, row.version), place_in_catalogue)
 
 
-@router.get("/{location_id}", **query(LocationShape, "getLocation", etag=True))
+@router.get("/{location_id}", **query(LocationShape, "getLocation", "location.read", etag=True))
 async def get_location(asked: Asked, location_id: UUID) -> Response:
     ensure_may(asked.actor, "location.read")
     location, version = await asked.require(Location, location_id)
     return shown(_shown(location, version), version=version)
 
 
-@router.patch("/{location_id}", **command(LocationShape, "changeLocation", key_required=False, if_match=True))
+@router.patch(
+    "/{location_id}", **command(LocationShape, "changeLocation", "location.change", key_required=False, if_match=True)
+)
 async def change(location_id: UUID, body: LocationChange, call: Changed, if_version: IfMatch, asked: Asked) -> Response:
     ensure_may(call.actor, "location.change")
     before, seen = await asked.require(Location, location_id)

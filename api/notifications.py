@@ -9,6 +9,7 @@ from api.contract import query
 from api.operation import Operation
 from api.reading import Asked, Listed, whole
 from api.shapes import NotificationShape
+from application.visits import taken_by
 from domain.appointment import Appointment
 from domain.permissions import ensure_may
 from domain.refusals import InvalidValue
@@ -18,7 +19,7 @@ from projections.deliveries import Deliveries, notifications_of
 router = APIRouter(prefix="/v1/notifications", tags=["notifications"], route_class=Operation)
 
 
-@router.get("", **query(Listed[NotificationShape], "listNotifications"))
+@router.get("", **query(Listed[NotificationShape], "listNotifications", "notification.read"))
 async def list_notifications(
     asked: Asked, appointment_id: UUID | None = None, series_id: UUID | None = None
 ) -> Response:
@@ -26,11 +27,12 @@ async def list_notifications(
 
     Of a series as a whole a customer is told once; what concerns one visit of it is found under that.
     """
-    ensure_may(asked.actor, "notification.read")
     match appointment_id, series_id:
         case UUID() as about_id, None:
-            await asked.require(Appointment, about_id)
+            visit, _ = await asked.require(Appointment, about_id)
+            ensure_may(asked.actor, "notification.read", resource_ids=taken_by(visit))
         case None, UUID() as about_id:
+            ensure_may(asked.actor, "notification.read")
             await asked.require(Series, about_id)
         case _:
             raise InvalidValue("appointment_id", "either this or series_id")

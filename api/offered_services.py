@@ -138,7 +138,7 @@ class ServiceChange(Change):
     price: ServicePrice | None = None
 
 
-@router.post("", **command(ServiceShape, "offerService", creates=True))
+@router.post("", **command(ServiceShape, "offerService", "service.create", creates=True))
 async def offer(body: NewService, call: Commanded) -> Response:
     service_id = call.new_id("service")
     terms = Terms(**_domain_values({name: getattr(body, name) for name in NewService.model_fields}))
@@ -146,21 +146,23 @@ async def offer(body: NewService, call: Commanded) -> Response:
     return answered(answer, status=201, location=f"{call.path}/{service_id}", besides=shown_terms(terms))
 
 
-@router.get("", **query(Listed[ServiceShape], "listServices", problems=()))
+@router.get("", **query(Listed[ServiceShape], "listServices", "service.read", problems=()))
 async def list_services(asked: Asked, limit: Limit = 50, cursor: Cursor = None) -> Response:
     ensure_may(asked.actor, "service.read")
     rows = await catalogue_rows(asked, Service, limit, cursor)
     return page(rows, limit, lambda row: _shown(row.state, row.version), place_in_catalogue)
 
 
-@router.get("/{service_id}", **query(ServiceShape, "getService", etag=True))
+@router.get("/{service_id}", **query(ServiceShape, "getService", "service.read", etag=True))
 async def get_service(asked: Asked, service_id: UUID) -> Response:
     ensure_may(asked.actor, "service.read")
     service, version = await asked.require(Service, service_id)
     return shown(_shown(service, version), version=version)
 
 
-@router.patch("/{service_id}", **command(ServiceShape, "changeService", key_required=False, if_match=True))
+@router.patch(
+    "/{service_id}", **command(ServiceShape, "changeService", "service.change", key_required=False, if_match=True)
+)
 async def change(service_id: UUID, body: ServiceChange, call: Changed, if_version: IfMatch, asked: Asked) -> Response:
     ensure_may(call.actor, "service.change")
     before, seen = await asked.require(Service, service_id)

@@ -56,7 +56,7 @@ class OrganizationChange(Body):
     name: Name
 
 
-@router.post("", **command(NewOrganizationShape, "signUpOrganization", creates=True, signed_in=False))
+@router.post("", **command(NewOrganizationShape, "signUpOrganization", None, creates=True))
 async def sign_up(body: NewOrganization, call: AnonymouslyCommanded) -> Response:
     """Open sign-up: an organization and the account of its owner, both or neither."""
     organization_id, account_id = call.new_id("organization"), call.new_subject_id("account")
@@ -86,7 +86,7 @@ async def sign_up(body: NewOrganization, call: AnonymouslyCommanded) -> Response
     return answered(answer, status=201, location=f"{call.path}/{organization_id}")
 
 
-@router.get("", **query(Listed[OrganizationShape], "listOrganizations", problems=()))
+@router.get("", **query(Listed[OrganizationShape], "listOrganizations", "organization.read", problems=()))
 async def list_organizations(asked: Asked, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """One's own: nobody sees another."""
     place_of(cursor, list[int])
@@ -95,7 +95,7 @@ async def list_organizations(asked: Asked, limit: Limit = 50, cursor: Cursor = N
     return page([(own, version)], limit, lambda row: shown_organization(*row), lambda _: ())
 
 
-@router.get("/{organization_id}", **query(OrganizationShape, "getOrganization", etag=True))
+@router.get("/{organization_id}", **query(OrganizationShape, "getOrganization", "organization.read", etag=True))
 async def get_organization(asked: Asked, organization_id: UUID) -> Response:
     ensure_may(asked.actor, "organization.read")
     own, version = await asked.require(Organization, organization_id)
@@ -103,7 +103,8 @@ async def get_organization(asked: Asked, organization_id: UUID) -> Response:
 
 
 @router.patch(
-    "/{organization_id}", **command(OrganizationShape, "changeOrganization", key_required=False, if_match=True)
+    "/{organization_id}",
+    **command(OrganizationShape, "changeOrganization", "organization.change", key_required=False, if_match=True),
 )
 async def change_organization(
     organization_id: UUID, body: OrganizationChange, call: Changed, if_version: IfMatch, asked: Asked

@@ -51,7 +51,7 @@ class PoolChange(Change):
     strategy: Strategy | None = None
 
 
-@router.post("", **command(PoolShape, "createPool", creates=True))
+@router.post("", **command(PoolShape, "createPool", "pool.create", creates=True))
 async def create(body: NewPool, call: Commanded) -> Response:
     pool_id = call.new_id("pool")
     wanted = CreatePool(pool_id=pool_id, name=body.name, resource_ids=body.resource_ids, strategy=body.strategy)
@@ -59,21 +59,21 @@ async def create(body: NewPool, call: Commanded) -> Response:
     return answered(answer, status=201, location=f"{call.path}/{pool_id}", besides=body.model_dump())
 
 
-@router.get("", **query(Listed[PoolShape], "listPools", problems=()))
+@router.get("", **query(Listed[PoolShape], "listPools", "pool.read", problems=()))
 async def list_pools(asked: Asked, limit: Limit = 50, cursor: Cursor = None) -> Response:
     ensure_may(asked.actor, "pool.read")
     rows = await catalogue_rows(asked, Pool, limit, cursor)
     return page(rows, limit, lambda row: _shown(row.state, row.version), place_in_catalogue)
 
 
-@router.get("/{pool_id}", **query(PoolShape, "getPool", etag=True))
+@router.get("/{pool_id}", **query(PoolShape, "getPool", "pool.read", etag=True))
 async def get_pool(asked: Asked, pool_id: UUID) -> Response:
     ensure_may(asked.actor, "pool.read")
     pool, version = await asked.require(Pool, pool_id)
     return shown(_shown(pool, version), version=version)
 
 
-@router.patch("/{pool_id}", **command(PoolShape, "changePool", key_required=False, if_match=True))
+@router.patch("/{pool_id}", **command(PoolShape, "changePool", "pool.change", key_required=False, if_match=True))
 async def change(pool_id: UUID, body: PoolChange, call: Changed, if_version: IfMatch, asked: Asked) -> Response:
     ensure_may(call.actor, "pool.change")
     before, seen = await asked.require(Pool, pool_id)

@@ -53,7 +53,10 @@ class NewClosure(Body):
     propose: Annotated[bool, Strict()] = False
 
 
-@router.put("/working-hours", **command(HoursSetShape, "setWorkingHours", key_required=False, if_match="optional"))
+@router.put(
+    "/working-hours",
+    **command(HoursSetShape, "setWorkingHours", "resource.change", key_required=False, if_match="optional"),
+)
 async def set_hours(
     resource_id: UUID, body: WorkingHours, call: Changed, if_version: IfMatchIfGiven, asked: Asked
 ) -> Response:
@@ -72,14 +75,14 @@ async def set_hours(
     return answered(answer, besides={**_shown_hours(hours), **hits.shown()})
 
 
-@router.get("/working-hours", **query(HoursShape, "getWorkingHours", etag=True))
+@router.get("/working-hours", **query(HoursShape, "getWorkingHours", "resource.read", etag=True))
 async def get_hours(asked: Asked, resource_id: UUID) -> Response:
     ensure_may(asked.actor, "resource.read")
     resource, version = await asked.require(Resource, resource_id)
     return shown({"id": resource_id, **_shown_hours(resource), "version": version}, version=version)
 
 
-@router.post("/closures", **command(ClosedShape, "closeResource", creates=True))
+@router.post("/closures", **command(ClosedShape, "closeResource", "closure.create", creates=True))
 async def close(resource_id: UUID, body: NewClosure, call: Commanded) -> Response:
     """No new bookings in that time. Appointments that it hits stay booked, and are listed.
 
@@ -99,13 +102,13 @@ async def close(resource_id: UUID, body: NewClosure, call: Commanded) -> Respons
     return answered(answer, status=201, location=f"{call.path}/{closure_id}", besides=besides)
 
 
-@router.get("/closures", **query(Listed[ClosureShape], "listClosures"))
+@router.get("/closures", **query(Listed[ClosureShape], "listClosures", "closure.read"))
 async def list_closures(asked: Asked, resource_id: UUID) -> Response:
     """By start; those that were reopened are gone."""
     return whole(await _closures(asked, resource_id))
 
 
-@router.get("/closures/{closure_id}", **query(ClosureShape, "getClosure"))
+@router.get("/closures/{closure_id}", **query(ClosureShape, "getClosure", "closure.read"))
 async def get_closure(asked: Asked, resource_id: UUID, closure_id: UUID) -> Response:
     for closure in await _closures(asked, resource_id):
         if closure["id"] == closure_id:
@@ -113,13 +116,15 @@ async def get_closure(asked: Asked, resource_id: UUID, closure_id: UUID) -> Resp
     raise NotFound("closure", closure_id)
 
 
-@router.delete("/closures/{closure_id}", **command(VersionedShape, "reopenResource", key_required=False))
+@router.delete(
+    "/closures/{closure_id}", **command(VersionedShape, "reopenResource", "closure.create", key_required=False)
+)
 async def reopen(resource_id: UUID, closure_id: UUID, call: Changed) -> Response:
     """Open again, as if it had not been closed."""
     return answered(await call.submit(reopen_resource, ReopenResource(resource_id=resource_id, closure_id=closure_id)))
 
 
-@router.get("/calendar", **query(Listed[CalendarEntryShape], "getCalendar"))
+@router.get("/calendar", **query(Listed[CalendarEntryShape], "getCalendar", "calendar.read"))
 async def get_calendar(
     asked: Asked,
     resource_id: UUID,
@@ -127,7 +132,7 @@ async def get_calendar(
     end: Annotated[DayOrInstant, Query(description="Exclusive; at most 62 days after the start.")],
 ) -> Response:
     """What the resource is taken for, and when it is closed, by start."""
-    ensure_may(asked.actor, "calendar.read")
+    ensure_may(asked.actor, "calendar.read", resource_ids=(resource_id,))
     resource, _ = await asked.require(Resource, resource_id)
     first, last = window(start, end, resource.zone)
     await asked.caught_up(ResourceCalendars.NAME)
@@ -141,7 +146,7 @@ def _lies_outside(hours: Resource, row: Entry) -> bool:
 
 
 async def _closures(asked: Reading, resource_id: UUID) -> list[dict[str, object]]:
-    ensure_may(asked.actor, "closure.read")
+    ensure_may(asked.actor, "closure.read", resource_ids=(resource_id,))
     recorded = (await asked.ports.journal.load([resource_id]))[resource_id]
     resource = folded(recorded)
     if not isinstance(resource, Resource) or resource.organization_id != asked.actor.organization_id:

@@ -52,7 +52,7 @@ class ResourceChange(Change):
     name: Name | None = None
 
 
-@router.post("", **command(ResourceShape, "addResource", creates=True))
+@router.post("", **command(ResourceShape, "addResource", "resource.create", creates=True))
 async def add(body: NewResource, call: Commanded) -> Response:
     ensure_may(call.actor, "resource.create")
     resource_id = call.new_subject_id("resource")
@@ -81,7 +81,7 @@ async def add(body: NewResource, call: Commanded) -> Response:
     return answered(answer, status=201, location=f"{call.path}/{resource_id}", besides=besides)
 
 
-@router.get("", **query(Listed[ResourceShape], "listResources", problems=()))
+@router.get("", **query(Listed[ResourceShape], "listResources", "resource.read", problems=()))
 async def list_resources(asked: Asked, limit: Limit = 50, cursor: Cursor = None) -> Response:
     ensure_may(asked.actor, "resource.read")
     rows = await catalogue_rows(asked, Resource, limit, cursor)
@@ -89,7 +89,7 @@ async def list_resources(asked: Asked, limit: Limit = 50, cursor: Cursor = None)
     return page(rows, limit, lambda row: _shown(row.state, row.version, names.get(row.state.id)), place_in_catalogue)
 
 
-@router.get("/{resource_id}", **query(ResourceShape, "getResource", etag=True))
+@router.get("/{resource_id}", **query(ResourceShape, "getResource", "resource.read", etag=True))
 async def get_resource(asked: Asked, resource_id: UUID) -> Response:
     ensure_may(asked.actor, "resource.read")
     resource, version = await asked.require(Resource, resource_id)
@@ -97,7 +97,9 @@ async def get_resource(asked: Asked, resource_id: UUID) -> Response:
     return shown(_shown(resource, version, name), version=version)
 
 
-@router.patch("/{resource_id}", **command(ResourceShape, "changeResource", key_required=False, if_match=True))
+@router.patch(
+    "/{resource_id}", **command(ResourceShape, "changeResource", "resource.change", key_required=False, if_match=True)
+)
 async def change(resource_id: UUID, body: ResourceChange, call: Changed, if_version: IfMatch, asked: Asked) -> Response:
     """Another name. Kind, capacity and time zone are what bookings were decided on: add another resource instead."""
     wanted = ChangeResource(resource_id=resource_id, fields=tuple(body.changes()), if_version=if_version)

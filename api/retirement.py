@@ -33,7 +33,7 @@ class _Retired(msgspec.Struct):
     retired_at: datetime
 
 
-@router.post("/retire", **command(RetiredShape, "retireResource"))
+@router.post("/retire", **command(RetiredShape, "retireResource", "resource.change"))
 async def retire(resource_id: UUID, call: Commanded, body: Retirement | None = None) -> Response:
     """Not to be had from then on. Appointments that end later stay booked, and are listed. Again: another instant."""
     wanted = RetireResource(resource_id=resource_id, retired_at=body.retired_at if body else None)
@@ -43,7 +43,7 @@ async def retire(resource_id: UUID, call: Commanded, body: Retirement | None = N
     return answered(answer, besides=hits.shown())
 
 
-@router.post("/reinstate", **command(VersionedShape, "reinstateResource"))
+@router.post("/reinstate", **command(VersionedShape, "reinstateResource", "resource.change"))
 async def reinstate(resource_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """To be had again, as if it had not been retired."""
     return answered(await call.submit(reinstate_resource, ReinstateResource(resource_id=resource_id)))

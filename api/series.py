@@ -39,7 +39,7 @@ from domain.series import OnConflict, Series, start_of
 router = APIRouter(prefix="/v1/series", tags=["series"], route_class=Operation)
 
 
-@router.post("", **command(BegunSeriesShape, "beginSeries", creates=True))
+@router.post("", **command(BegunSeriesShape, "beginSeries", "series.begin", creates=True))
 async def begin(body: NewSeries, call: Commanded) -> Response:
     """Book a visit for every occurrence of a rule: all or none; or, skipping those that cannot be had, all others."""
     series_id = call.new_id("series")
@@ -71,7 +71,9 @@ async def begin(body: NewSeries, call: Commanded) -> Response:
     return answered(answer, status=201, location=f"{call.path}/{series_id}", besides={"skipped": skipped})
 
 
-@router.post("/{series_id}/reschedule", **command(MovedSeriesShape, "rescheduleSeries", if_match=True))
+@router.post(
+    "/{series_id}/reschedule", **command(MovedSeriesShape, "rescheduleSeries", "series.reschedule", if_match=True)
+)
 async def reschedule(series_id: UUID, body: SeriesMove, call: Commanded, if_version: IfMatch) -> Response:
     """Move the same appointments by the same difference on the wall. Exceptions, and what has been, stay."""
     wanted = RescheduleSeries(
@@ -96,7 +98,7 @@ async def reschedule(series_id: UUID, body: SeriesMove, call: Commanded, if_vers
     return answered(answer, besides={"skipped": skipped})
 
 
-@router.post("/{series_id}/cancel", **command(CancelledSeriesShape, "cancelSeries", if_match=True))
+@router.post("/{series_id}/cancel", **command(CancelledSeriesShape, "cancelSeries", "series.cancel", if_match=True))
 async def cancel(series_id: UUID, body: SeriesCancellation, call: Commanded, if_version: IfMatch) -> Response:
     """Call off what is to come; what has been stays. Customers are bound by the notice of each occurrence."""
     if body.reason is not None:

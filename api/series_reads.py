@@ -29,7 +29,7 @@ _SHOWN = (
 )
 
 
-@router.get("", **query(Listed[SeriesSummaryShape], "listSeries", problems=()))
+@router.get("", **query(Listed[SeriesSummaryShape], "listSeries", "series.read", problems=()))
 async def list_series(
     asked: Asked, customer_id: UUID | None = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
@@ -49,7 +49,7 @@ async def list_series(
     return page(rows, limit, _summary, lambda row: (row.created_position,))
 
 
-@router.get("/{series_id}", **query(SeriesShape, "getSeries", etag=True))
+@router.get("/{series_id}", **query(SeriesShape, "getSeries", "series.read", etag=True))
 async def get_series(asked: Asked, series_id: UUID) -> Response:
     """From the journal, so always as it is now, each occurrence too. Each of those has a version of its own."""
     series, version = await asked.require(Series, series_id)

@@ -30,9 +30,12 @@ class NewOrganizationShape(OrganizationShape):
 
 
 class AccountShape(VersionedShape):
+    """``resource_ids``: those that a member of staff is assigned to; empty: all of the house."""
+
     role: Role
     display_name: str | None
     email: str | None
+    resource_ids: list[UUID]
 
 
 class RegisteredShape(BaseModel):

@@ -88,7 +88,8 @@ async def issue_token(
 
 
 @router.post(
-    "/register", **command(RegisteredShape, "registerCustomerAccount", creates=True, signed_in=False, problems=(404,))
+    "/register",
+    **command(RegisteredShape, "registerCustomerAccount", None, creates=True, problems=(404,)),
 )
 async def register(body: Registration, call: AnonymouslyCommanded) -> Response:
     """Sign up with an organization as its customer: an account, and the person whom appointments are for."""

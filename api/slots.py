@@ -38,7 +38,7 @@ class Question(NamedTuple):
     seats: int = 1
 
 
-@router.get("/{service_id}/slots", **query(SlotsShape, "findSlots"))
+@router.get("/{service_id}/slots", **query(SlotsShape, "findSlots", "slots.read"))
 async def get_slots(
     asked: Asked,
     service_id: UUID,

@@ -18,7 +18,7 @@ _TOPIC = re.compile(
     r"(?P<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}):(?P<view>[a-z]+)"
 )
 _MAY: dict[tuple[str, str], Callable[[Actor, UUID], None]] = {
-    ("resource", "calendar"): lambda actor, _: ensure_may(actor, "calendar.read"),
+    ("resource", "calendar"): lambda actor, its: ensure_may(actor, "calendar.read", resource_ids=(its,)),
     ("service", "availability"): lambda actor, _: ensure_may(actor, "slots.read"),
     ("customer", "appointments"): lambda actor, its: ensure_may(actor, "appointment.read", subject_id=its),
 }

@@ -117,7 +117,7 @@ class Joining(Body):
     seats: Count = 1
 
 
-@router.post("", **command(WaitlistEntryShape, "joinWaitlist", creates=True))
+@router.post("", **command(WaitlistEntryShape, "joinWaitlist", "waitlist.join", creates=True))
 async def join(body: Joining, call: Commanded) -> Response:
     """Wait for a slot. What becomes free within the windows is held for the first in line whom it suits."""
     entry_id = call.new_id("waitlist entry")
@@ -132,7 +132,7 @@ async def join(body: Joining, call: Commanded) -> Response:
     return answered(await call.submit(waiting.join, wanted), status=201, location=f"{call.path}/{entry_id}")
 
 
-@router.get("", **query(Listed[WaitlistEntryShape], "listWaitlist", problems=()))
+@router.get("", **query(Listed[WaitlistEntryShape], "listWaitlist", "waitlist.read", problems=()))
 async def list_waitlist(
     asked: Asked,
     service_id: UUID | None = None,
@@ -159,29 +159,31 @@ async def list_waitlist(
     return page(rows, limit, lambda row: _shown(row, asked.actor.role), lambda row: (row.joined,))
 
 
-@router.get("/{entry_id}", **query(WaitlistEntryShape, "getWaitlistEntry"))
+@router.get("/{entry_id}", **query(WaitlistEntryShape, "getWaitlistEntry", "waitlist.read"))
 async def get_entry(asked: Asked, entry_id: UUID) -> Response:
     await asked.caught_up(WaitlistQueue.NAME)
     row = await _row_for(asked.ports, asked.actor, entry_id)
-    ensure_may(asked.actor, "waitlist.read", subject_id=row.state.customer_id)
+    ensure_may(
+        asked.actor, "waitlist.read", subject_id=row.state.customer_id, resource_ids=waiting.waits_for(row.state)
+    )
     return shown(_shown(row, asked.actor.role))
 
 
-@router.post("/{entry_id}/accept", **command(AnsweredOfferShape, "acceptOffer"))
+@router.post("/{entry_id}/accept", **command(AnsweredOfferShape, "acceptOffer", "waitlist.answer"))
 async def accept(entry_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """Take what is offered: the hold becomes a booking, or a request where the house approves each."""
     wanted = waiting.Accept(entry_id=entry_id)
     return answered(await _submit(call, waiting.accept, wanted, "waitlist.answer", NothingOffered(entry_id)))
 
 
-@router.post("/{entry_id}/decline", **command(AnsweredOfferShape, "declineOffer"))
+@router.post("/{entry_id}/decline", **command(AnsweredOfferShape, "declineOffer", "waitlist.answer"))
 async def decline(entry_id: UUID, call: Commanded, _: Nothing | None = None) -> Response:
     """Let the offer go to the next in line, and wait on for another time."""
     wanted = waiting.Decline(entry_id=entry_id)
     return answered(await _submit(call, waiting.decline, wanted, "waitlist.answer", NothingOffered(entry_id)))
 
 
-@router.delete("/{entry_id}", **command(WaitlistEntryShape, "leaveWaitlist", key_required=False))
+@router.delete("/{entry_id}", **command(WaitlistEntryShape, "leaveWaitlist", "waitlist.leave", key_required=False))
 async def leave(entry_id: UUID, call: Changed) -> Response:
     """Wait no more. What was offered goes to the next in line."""
     wanted = waiting.Leave(entry_id=entry_id)
@@ -195,7 +197,7 @@ async def _submit(call: Call, use_case: UseCase[Any], wanted: _OfEntry, operatio
     except NotFound:
         actor, entry_id = call.actor, wanted.entry_id
         row = await _row_for(call.ports, actor, entry_id)
-        ensure_may(actor, operation, subject_id=row.state.customer_id)
+        ensure_may(actor, operation, subject_id=row.state.customer_id, resource_ids=waiting.waits_for(row.state))
         raise over or NotInThatState(entry_id, row.status, "leave") from None
 
 

@@ -8,6 +8,7 @@ from application.catalogue import ensure_zone
 from application.decision import Decision, View
 from domain.account import (
     Account,
+    AccountAssigned,
     AccountOpened,
     Customer,
     CustomerDetailsChanged,
@@ -19,7 +20,8 @@ from domain.account import (
 from domain.fact import Fact
 from domain.organization import Organization, OrganizationRegistered
 from domain.permissions import Actor, ensure_may
-from domain.refusals import EmailTaken, Forbidden, NotFound
+from domain.refusals import EmailTaken, Forbidden, InvalidValue, NotFound
+from domain.resource import Resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,15 @@ class OpenAccount:
     subject_id: UUID
     sign_in_name_id: UUID
     role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignAccount:
+    """A member of staff reaches only what takes place on these resources; empty: all of the house."""
+
+    account_id: UUID
+    resource_ids: tuple[UUID, ...]
+    if_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +119,22 @@ def open_account(view: View, command: OpenAccount, actor: Actor, now: datetime) 
         command.role,
     )
     return Decision(opened, {"id": command.account_id, "role": command.role.value, "version": 1})
+
+
+def assign_account(view: View, command: AssignAccount, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
+    """Whoever is not of the staff is assigned to nothing: managers and auditors reach all, customers what is theirs."""
+    ensure_may(actor, "account.assign")
+    account = view.require(Account, command.account_id, actor)
+    if account.role is not Role.STAFF:
+        raise InvalidValue("resource_ids", "only of a member of staff")
+    view.ensure_version(account.id, command.if_version)
+    resource_ids = tuple(sorted(set(command.resource_ids)))
+    view.prepare(resource_ids)
+    for resource_id in resource_ids:
+        view.require(Resource, resource_id, actor)
+    view.record(account.id, AccountAssigned(account_id=account.id, resource_ids=resource_ids))
+    answer = {"id": account.id, "role": account.role.value, "resource_ids": resource_ids}
+    return view.decision({**answer, "version": view.version(account.id)})
 
 
 def register_as_customer(view: View, command: RegisterAsCustomer, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001

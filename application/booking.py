@@ -47,7 +47,7 @@ class Reschedule:
 
 
 def book(view: View, command: Book, actor: Actor, now: datetime) -> Decision:
-    ensure_may(actor, "appointment.book", subject_id=command.customer_id)
+    ensure_may(actor, "appointment.book", subject_id=command.customer_id, resource_ids=command.resource_ids)
     ensure_may_override(actor, command.override)
     try:
         service = view.require(Service, command.service_id, actor)

@@ -160,6 +160,7 @@ async def actor_of(journal: Journal, account_id: UUID) -> Actor | None:
         organization_id=account.organization_id,
         subject_id=account.subject_id,
         role=account.role,
+        resource_ids=frozenset(account.resource_ids) if account.resource_ids else None,
     )
 
 

@@ -37,7 +37,7 @@ SIZES: dict[type[State], tuple[int, _Listed]] = {
     Organization: (340, ()),
     Directory: (130, _listed(listed=217)),
     Location: (740, _listed(holidays=243)),
-    Account: (410, ()),
+    Account: (420, _listed(resource_ids=90)),
     SignInName: (190, ()),
     AccessNote: (190, ()),
     Customer: (310, ()),

@@ -183,8 +183,13 @@ def visit_for(view: View, appointment_id: UUID, actor: Actor, operation: str) ->
     visit = view.require(Appointment, appointment_id, actor)
     if actor.role is Role.CUSTOMER and visit.customer_id != actor.subject_id:
         raise NotFound("appointment", appointment_id)
-    ensure_may(actor, operation, subject_id=visit.customer_id)
+    ensure_may(actor, operation, subject_id=visit.customer_id, resource_ids=taken_by(visit))
     return visit
+
+
+def taken_by(visit: Appointment) -> tuple[UUID, ...]:
+    """The resources that it takes place on."""
+    return tuple(allotment.resource_id for allotment in visit.allotments)
 
 
 def visit_decision(view: View, appointment_id: UUID) -> Decision:

@@ -56,6 +56,11 @@ class EndWaiting:
     """What the clock causes when windows have passed."""
 
 
+def waits_for(wish: WaitlistEntry | Join) -> tuple[UUID, ...]:
+    """The resource that it has to be, if it has to be one."""
+    return (wish.resource_id,) if wish.resource_id else ()
+
+
 def entry_answer(entry: WaitlistEntry, status: str | None = None) -> dict[str, object]:
     """An entry as the contract shows it; members without a value are left out. ``status`` of one that waits no more."""
     answer: dict[str, object] = {
@@ -80,7 +85,7 @@ def entry_answer(entry: WaitlistEntry, status: str | None = None) -> dict[str, o
 
 def join(view: View, command: Join, actor: Actor, now: datetime) -> Decision:
     """Behind all who wait already. What is free at the moment is offered by the waitlist's keeper."""
-    ensure_may(actor, "waitlist.join", subject_id=command.customer_id)
+    ensure_may(actor, "waitlist.join", subject_id=command.customer_id, resource_ids=waits_for(command))
     stream_id = waitlist_id(actor.organization_id)
     view.prepare([command.service_id, command.customer_id, stream_id])
     service = view.require(Service, command.service_id, actor)
@@ -157,7 +162,7 @@ def _entry_for(view: View, entry_id: UUID, actor: Actor, operation: str) -> Wait
     entry = _require(view, entry_id, actor)
     if actor.role is Role.CUSTOMER and entry.customer_id != actor.subject_id:
         raise NotFound("waitlist_entry", entry_id)
-    ensure_may(actor, operation, subject_id=entry.customer_id)
+    ensure_may(actor, operation, subject_id=entry.customer_id, resource_ids=waits_for(entry))
     return entry
 
 

@@ -26,7 +26,15 @@ class AccountOpened(Fact):
     role: Role
 
 
-AccountFact = AccountOpened
+@fact("account.assigned.v1")
+class AccountAssigned(Fact):
+    """A member of staff now reaches only what takes place on these resources; empty: all of the house."""
+
+    account_id: UUID
+    resource_ids: tuple[UUID, ...]
+
+
+AccountFact = AccountOpened | AccountAssigned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +43,11 @@ class Account:
     organization_id: UUID
     subject_id: UUID
     role: Role
+    resource_ids: tuple[UUID, ...] = ()
+    """Those that a member of staff is assigned to; empty: to none in particular."""
 
 
-def evolve(state: Account | None, happened: AccountFact) -> Account:  # noqa: ARG001  the shape of every evolve
+def evolve(state: Account | None, happened: AccountFact) -> Account:
     match happened:
         case AccountOpened():
             return Account(
@@ -46,6 +56,9 @@ def evolve(state: Account | None, happened: AccountFact) -> Account:  # noqa: AR
                 subject_id=happened.subject_id,
                 role=happened.role,
             )
+        case AccountAssigned():
+            assert state
+            return replace(state, resource_ids=happened.resource_ids)
         case _:
             assert_never(happened)
 

@@ -1,5 +1,10 @@
-"""Who may do what: one table of operation × role × relation, and the rule that reads it."""
+"""Who may do what: one table of operation × role × relation, and the rule that reads it.
 
+The relation is how far a role reaches: what is a person's own, what is assigned to a member of staff, or all of the
+organization. Nothing reaches further: another organization's objects do not exist.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from uuid import UUID
@@ -9,17 +14,20 @@ from domain.refusals import Forbidden
 
 
 class Reach(IntEnum):
-    """How far a role reaches: nothing, what is its own, or all of its organization."""
+    """How far a role reaches: nothing, what is its own, what is assigned to it, or all of its organization."""
 
     NONE = 0
     OWN = 1
-    ALL = 2
+    ASSIGNED = 2
+    """What takes place on a resource that the account is assigned to; all of it for an account assigned to none."""
+    ALL = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who issues a command. ``subject_id`` is the person; a customer's own appointments carry it.
 
+    ``resource_ids``: those that a member of staff is assigned to; None for the front desk, which reaches all.
     ``session_id``: the sign-in that it goes back to, if it does. ``scopes``: the operations that its token is for, of
     those that its role allows; None for all of them.
     """
@@ -30,21 +38,24 @@ class Actor:
     role: Role
     session_id: UUID | None = None
     scopes: frozenset[str] | None = None
+    resource_ids: frozenset[UUID] | None = None
 
 
 _OWNER_MANAGER = {Role.OWNER: Reach.ALL, Role.MANAGER: Reach.ALL}
-_FRONT_DESK = {**_OWNER_MANAGER, Role.STAFF: Reach.ALL}
+_HOUSE = {**_OWNER_MANAGER, Role.STAFF: Reach.ALL}
+_FRONT_DESK = {**_OWNER_MANAGER, Role.STAFF: Reach.ASSIGNED}
 _READERS = {**_FRONT_DESK, Role.AUDITOR: Reach.ALL}
-_EVERYONE = {**_READERS, Role.CUSTOMER: Reach.ALL}
+_EVERYONE = {**_HOUSE, Role.AUDITOR: Reach.ALL, Role.CUSTOMER: Reach.ALL}
 
 PERMISSIONS: dict[str, dict[Role, Reach]] = {
     "organization.read": _EVERYONE,
     "organization.change": {Role.OWNER: Reach.ALL},
     "account.create": _OWNER_MANAGER,
+    "account.assign": _OWNER_MANAGER,
     "account.read": {**_OWNER_MANAGER, Role.AUDITOR: Reach.ALL, Role.STAFF: Reach.OWN, Role.CUSTOMER: Reach.OWN},
-    "customer.create": _FRONT_DESK,
-    "customer.change": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
-    "customer.read": {**_READERS, Role.CUSTOMER: Reach.OWN},
+    "customer.create": _HOUSE,
+    "customer.change": {**_HOUSE, Role.CUSTOMER: Reach.OWN},
+    "customer.read": {**_HOUSE, Role.AUDITOR: Reach.ALL, Role.CUSTOMER: Reach.OWN},
     "location.create": _OWNER_MANAGER,
     "location.change": _OWNER_MANAGER,
     "location.read": _EVERYONE,
@@ -93,15 +104,28 @@ PERMISSIONS: dict[str, dict[Role, Reach]] = {
 def reach(actor: Actor, operation: str) -> Reach:
     if actor.scopes is not None and operation not in actor.scopes:
         return Reach.NONE
-    return PERMISSIONS[operation].get(actor.role, Reach.NONE)
+    found = PERMISSIONS[operation].get(actor.role, Reach.NONE)
+    return Reach.ALL if found is Reach.ASSIGNED and actor.resource_ids is None else found
 
 
-def ensure_may(actor: Actor, operation: str, *, subject_id: UUID | None = None) -> None:
-    """Raises ``Forbidden`` unless the role reaches the object; ``subject_id`` is the person that it is about."""
+def only_assigned(actor: Actor) -> UUID | None:
+    """The one resource that the account is assigned to, if it is one."""
+    return next(iter(actor.resource_ids)) if actor.resource_ids and len(actor.resource_ids) == 1 else None
+
+
+def ensure_may(
+    actor: Actor, operation: str, *, subject_id: UUID | None = None, resource_ids: Iterable[UUID] = ()
+) -> None:
+    """Raises ``Forbidden`` unless the role reaches the object.
+
+    ``subject_id``: the person that it is about. ``resource_ids``: what it takes place on.
+    """
     match reach(actor, operation):
         case Reach.ALL:
             return
         case Reach.OWN if subject_id == actor.subject_id:
+            return
+        case Reach.ASSIGNED if actor.resource_ids and not actor.resource_ids.isdisjoint(resource_ids):
             return
         case _:
             raise Forbidden(operation)

@@ -93,6 +93,11 @@ OPERATIONS = (
     Operation("openAccount", "account.create", _send("POST", "/accounts", _account)),
     Operation("listAccounts", "account.read", _get("/accounts"), own=True),
     Operation("getAccount", "account.read", _get("/accounts/{account}")),
+    Operation(
+        "assignAccount",
+        "account.assign",
+        _send("PUT", "/accounts/{account}/assignment", lambda _: {"resource_ids": []}, if_match=True),
+    ),
     Operation("registerCustomer", "customer.create", _send("POST", "/customers", lambda _: {"display_name": "X"})),
     Operation("listCustomers", "customer.read", _get("/customers"), own=True),
     Operation("getCustomer", "customer.read", _get("/customers/{customer}"), own=True),
