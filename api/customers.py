@@ -47,6 +47,8 @@ class NewCustomer(Body):
 class CustomerChange(Change):
     """A null takes away what was known."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"email": "ana@example.com"}})
+
     NEVER_NULL: ClassVar = frozenset({"display_name"})
 
     display_name: Name | None = None

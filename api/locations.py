@@ -40,6 +40,8 @@ class NewLocation(Body):
 class LocationChange(Change):
     """A null address takes it away."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"name": "Centro", "address": None}})
+
     NEVER_NULL: ClassVar = frozenset({"name"})
 
     name: Name | None = None

@@ -115,6 +115,8 @@ class NewService(Body):
 class ServiceChange(Change):
     """A null price: none is told. The new terms hold for new bookings."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"name": "Consulta", "min_notice_min": 120}})
+
     MAY_BE_NULL: ClassVar = frozenset({"price", "no_show_after_min", "release_after_min"})
     NEVER_NULL: ClassVar = frozenset(NewService.model_fields) - MAY_BE_NULL
 

@@ -53,6 +53,8 @@ class NewOrganization(Body):
 
 
 class OrganizationChange(Body):
+    model_config = ConfigDict(json_schema_extra={"example": {"name": "Clínica da Praia"}})
+
     name: Name
 
 

@@ -44,6 +44,8 @@ class NewPool(Body):
 class PoolChange(Change):
     """Visits keep the resources that they have."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"strategy": "round_robin"}})
+
     NEVER_NULL: ClassVar = frozenset({"name", "resource_ids", "strategy"})
 
     name: Name | None = None

@@ -47,6 +47,8 @@ class NewResource(Body):
 
 
 class ResourceChange(Change):
+    model_config = ConfigDict(json_schema_extra={"example": {"name": "Dra. Helena Luz"}})
+
     NEVER_NULL: ClassVar = frozenset({"name"})
 
     name: Name | None = None

@@ -34,6 +34,15 @@ class DayOverride(Body):
 
 
 class WorkingHours(Body):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "working_hours": [{"weekday": "MO", "start": "09:00", "end": "17:00"}],
+                "overrides": [{"date": "2027-12-24", "hours": []}],
+            }
+        }
+    )
+
     working_hours: Annotated[tuple[WeeklySpan, ...], Field(max_length=SHIFTS_MAX)]
     overrides: Annotated[tuple[DayOverride, ...], Field(max_length=OVERRIDES_MAX)] = ()
 

@@ -78,7 +78,7 @@ def begin_series(view: View, command: BeginSeries, actor: Actor, now: datetime) 
 
     The answer's ``skipped`` are ``Conflict``s. Raises ``SeriesConflicts`` with every one of them.
     """
-    ensure_may(actor, "series.begin", subject_id=command.customer_id)
+    ensure_may(actor, "series.begin", subject_id=command.customer_id, resource_ids=command.resource_ids)
     if not 1 <= len(command.starts) <= OCCURRENCES_MAX:
         raise InvalidValue("rrule", f"between 1 and {OCCURRENCES_MAX} occurrences")
     occurrences = [
