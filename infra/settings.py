@@ -4,52 +4,23 @@ A process names what it cannot do without (``needed``); what is missing or wrong
 names the variable, and the process ends with code 2 before it has touched anything.
 """
 
-import base64
-import binascii
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import BeforeValidator, Field, SecretBytes, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from infra.secret_settings import FileSource, key_bytes, signing_seed, signing_seeds, weakness_of
 
 PREFIX = "DAYBOOK_"
-KEY_BYTES = 32
 
 T = TypeVar("T")
 
 
 class SettingsError(Exception):
     """One line that names the setting; the CLI prints it and exits with code 2."""
-
-
-def _key_bytes(given: object) -> object:
-    """The 32 bytes behind base64 text (standard or URL-safe)."""
-    if not isinstance(given, str):
-        return given
-    try:
-        raw = base64.b64decode(given.strip().replace("-", "+").replace("_", "/"), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("must be base64") from None
-    if len(raw) != KEY_BYTES:
-        raise ValueError(f"must be {KEY_BYTES} bytes in base64, not {len(raw)}")
-    return raw
-
-
-def _signing_seed(given: object) -> object:
-    """The seed of an Ed25519 key, given as PEM (PKCS 8) or as base64."""
-    if not isinstance(given, str) or not given.lstrip().startswith("-----BEGIN"):
-        return _key_bytes(given)
-    try:
-        key = load_pem_private_key(given.encode(), password=None)
-    except (TypeError, ValueError):
-        raise ValueError("is no private key in PEM that could be read without a password") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError("must be an Ed25519 key")  # noqa: TRY004  pydantic tells ValueErrors only
-    return key.private_bytes_raw()
 
 
 def _url(*schemes: str) -> BeforeValidator:
@@ -85,6 +56,12 @@ class Settings(BaseSettings):
     kafka_bootstrap: Annotated[str, BeforeValidator(_bootstrap)] | None = None
     kafka_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,200}$")] = "daybook.facts"
     kafka_partitions: Annotated[int, Field(ge=1, le=1_000)] = 4
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL"] = "PLAINTEXT"
+    kafka_ca_file: Path | None = None
+    """Who vouches for the brokers; without it, whom the system trusts."""
+    kafka_certificate_file: Path | None = None
+    kafka_key_file: Path | None = None
+    """By which we show the brokers who we are, where they ask."""
 
     api_host: str = "127.0.0.1"
     api_port: Port = 8000
@@ -95,8 +72,11 @@ class Settings(BaseSettings):
     cache_mb: Annotated[int, Field(ge=8, le=65_536)] = 192
     """What an API process may keep in memory to be fast, besides the 110 MB that it takes to begin with."""
 
-    vault_key: Annotated[SecretBytes, BeforeValidator(_key_bytes)] | None = None
-    signing_key: Annotated[SecretBytes, BeforeValidator(_signing_seed)] | None = None
+    vault_key: Annotated[SecretBytes, BeforeValidator(key_bytes)] | None = None
+    signing_key: Annotated[SecretBytes, BeforeValidator(signing_seed)] | None = None
+    """Signs tokens, and verifies them."""
+    signing_keys_old: Annotated[tuple[SecretBytes, ...], NoDecode, BeforeValidator(signing_seeds)] = ()
+    """Only verify: the values that ``signing_key`` had before, separated by commas, until their tokens are over."""
     digest_secret: Annotated[SecretStr, Field(min_length=16)] | None = None
 
     replay_clock: Path | None = None
@@ -126,7 +106,37 @@ class Settings(BaseSettings):
             url = getattr(self, name)
             if url is not None and not _could_be_a_provider(url):
                 raise ValueError(f"{variable(name)} is refused in production: {url} is a stand-in, not a provider")
+        for name, weakness in self.weak_secrets().items():
+            raise ValueError(f"{variable(name)} is refused in production: it {weakness}")
         return self
+
+    def weak_secrets(self) -> dict[str, str]:
+        """By setting, why what it holds is no secret."""
+        held = {
+            "vault_key": (self.vault_key,),
+            "signing_key": (self.signing_key,),
+            "signing_keys_old": self.signing_keys_old,
+            "digest_secret": (self.digest_secret,),
+        }
+        weak: dict[str, str] = {}
+        for name, secrets in held.items():
+            for secret in secrets:
+                value = secret.get_secret_value() if secret else None
+                weakness = weakness_of(value if isinstance(value, bytes) else value.encode()) if value else None
+                if weakness:
+                    weak[name] = weakness
+        return weak
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  ours is the environment, and files that it names
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, FileSource(settings_cls, variable)
 
 
 def variable(name: str) -> str:
@@ -148,6 +158,8 @@ def load_settings(**given: Any) -> Settings:
     except ValidationError as wrong:
         # Not the library's message: it quotes the value, which may be a secret, and takes three lines.
         raise SettingsError("; ".join(_line(error) for error in wrong.errors())) from None
+    except ValueError as wrong:  # of a file that holds a secret
+        raise SettingsError(str(wrong)) from None
 
 
 def _line(error: Any) -> str:

@@ -75,6 +75,7 @@ def test_a_wrong_secret_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_signing_key_may_be_written_as_a_seed_or_as_pem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_ENVIRONMENT", "test")
     pem = ed25519.Ed25519PrivateKey.from_private_bytes(SEED).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
