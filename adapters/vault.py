@@ -13,9 +13,10 @@ from uuid import UUID
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from psycopg import AsyncConnection, Connection
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
 
+from adapters.walls import Walled, Walls
 from application.vault import Person
 
 KEY_BYTES = 32
@@ -52,7 +53,7 @@ INSERT INTO vault.record (organization_id, subject_id, name, sealed) VALUES (%s,
 ON CONFLICT (organization_id, subject_id, name) DO UPDATE SET sealed = EXCLUDED.sealed
 """
 _ERASE = "DELETE FROM vault.subject_key WHERE organization_id = %s AND subject_id = %s"
-_ANY_KEY = "SELECT organization_id, subject_id, wrapped_key FROM vault.subject_key LIMIT 1"
+_ANY_KEY = "SELECT organization_id, subject_id, wrapped_key FROM vault.any_key()"
 
 _encode = msgspec.json.Encoder().encode
 _person = msgspec.json.Decoder(Person).decode
@@ -91,7 +92,7 @@ class Seal:
 class PostgresVault:
     """The application's ``Vault``. ``master_key``: 32 bytes."""
 
-    pool: AsyncConnectionPool[AsyncConnection[Any]]
+    walls: Walls
     seal: Seal
 
     async def store(self, organization_id: UUID, subject_id: UUID, person: Person) -> None:
@@ -103,7 +104,7 @@ class PostgresVault:
     async def people(self, organization_id: UUID, subject_ids: Sequence[UUID]) -> Mapping[UUID, Person]:
         if not subject_ids:
             return {}
-        rows = await self._rows(_PEOPLE, (organization_id, list(subject_ids)))
+        rows = await self._rows(self.walls.of(organization_id), _PEOPLE, (organization_id, list(subject_ids)))
         return {row[0]: _person(self._opened(organization_id, row)) for row in rows}
 
     async def write_note(self, organization_id: UUID, subject_id: UUID, note_id: UUID, text: str) -> None:
@@ -113,28 +114,28 @@ class PostgresVault:
         await self._write(organization_id, subject_id, f"{NOTE}{note_id}", text.encode())
 
     async def notes(self, organization_id: UUID, subject_id: UUID) -> Mapping[UUID, str]:
-        rows = await self._rows(_NOTES, (organization_id, subject_id))
+        rows = await self._rows(self.walls.of(organization_id), _NOTES, (organization_id, subject_id))
         return {UUID(row[2].removeprefix(NOTE)): self._opened(organization_id, row).decode() for row in rows}
 
     async def erase(self, organization_id: UUID, subject_id: UUID) -> None:
-        async with self.pool.connection() as connection:
+        async with self.walls.of(organization_id).connection() as connection:
             await connection.execute(_ERASE, (organization_id, subject_id))  # the records go with their key
 
     async def ensure_key_fits(self) -> None:
         """Raises ``VaultKeyWrong`` if what is stored was sealed under another master key. For the start."""
-        for organization_id, subject_id, wrapped_key in await self._rows(_ANY_KEY, ()):
+        for organization_id, subject_id, wrapped_key in await self._rows(self.walls, _ANY_KEY, ()):
             self.seal.unwrap(wrapped_key, organization_id, subject_id)
 
     async def _write(self, organization_id: UUID, subject_id: UUID, name: str, text: bytes) -> None:
         fresh = self.seal.new_key(organization_id, subject_id)
-        async with self.pool.connection() as connection, connection.transaction():
+        async with self.walls.of(organization_id).transaction() as connection:
             found = await (await connection.execute(_KEY, (organization_id, subject_id, fresh))).fetchone()
             assert found
             sealed = self.seal.seal(text, found[0], organization_id, subject_id, name)
             await connection.execute(_WRITE, (organization_id, subject_id, name, sealed))
 
-    async def _rows(self, query: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        async with self.pool.connection() as connection:
+    async def _rows(self, within: Walls | Walled, query: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        async with within.connection() as connection:
             return await (await connection.execute(query, parameters)).fetchall()
 
     def _opened(self, organization_id: UUID, row: tuple[Any, ...]) -> bytes:

@@ -41,6 +41,6 @@ async def affected(
     organization_id = call.actor.organization_id
     has_seen = await call.ports.fence.reached(Appointments.NAME, organization_id, position)
     found = await appointments.hits(
-        call.ports.reads, organization_id, resource_ids, windows, now=call.ports.clock.now(), limit=AFFECTED_MAX
+        call.reads, organization_id, resource_ids, windows, now=call.ports.clock.now(), limit=AFFECTED_MAX
     )
     return Affected([row for row in found if concerns(row)], has_seen and len(found) < AFFECTED_MAX)

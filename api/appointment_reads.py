@@ -62,7 +62,7 @@ async def list_appointments(  # noqa: PLR0913, PLR0917  one for each filter
     place = place_of(cursor, Place)
     await asked.caught_up(Appointments.NAME)
     rows = await appointments.listed(
-        asked.ports.reads,
+        asked.reads,
         asked.actor.organization_id,
         customer_id=customer_id,
         resource_id=resource_id,

@@ -32,7 +32,7 @@ async def list_attention(
     place = place_of(cursor, Place)
     await asked.caught_up(Attention.NAME)
     rows = await attention.listed(
-        asked.ports.reads, asked.actor.organization_id, resource_id=resource_id, after=place, limit=limit + 1
+        asked.reads, asked.actor.organization_id, resource_id=resource_id, after=place, limit=limit + 1
     )
     return page(rows, limit, _shown, lambda mark: (mark.start, mark.appointment_id, mark.resource_id))
 

@@ -40,7 +40,7 @@ async def list_facts(  # noqa: PLR0913, PLR0917  one argument per filter of the 
     place = place_of(cursor, tuple[int])
     await asked.caught_up(AuditTrail.NAME)
     rows = await audit_trail.facts(
-        asked.ports.reads,
+        asked.reads,
         asked.actor.organization_id,
         after=place[0] if place else after,
         limit=limit + 1,

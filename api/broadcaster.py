@@ -127,7 +127,8 @@ class Broadcaster:
             }
             if not wanted:
                 continue
-            found = await self.feed.since(wanted, CHANGES_PER_TOPIC)
+            organizations = {reader.organization_id for topic in wanted for reader in self._followed[topic]}
+            found = await self.feed.since(wanted, sorted(organizations), CHANGES_PER_TOPIC)
             self.tally.queries += 1
             counted: defaultdict[str, int] = defaultdict(int)
             for change in found:

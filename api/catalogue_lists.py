@@ -13,7 +13,7 @@ async def catalogue_rows(asked: Reading, kind: type[O], limit: int, cursor: str 
     place = place_of(cursor, tuple[int])
     await asked.caught_up(Catalogue.NAME)
     after = place[0] if place else None
-    return await catalogue.listed(asked.ports.reads, asked.actor.organization_id, kind, after=after, limit=limit + 1)
+    return await catalogue.listed(asked.reads, asked.actor.organization_id, kind, after=after, limit=limit + 1)
 
 
 def place_in_catalogue(row: Entry[Any]) -> tuple[int]:

@@ -46,6 +46,11 @@ class Call:
         assert self._actor is not None
         return self._actor
 
+    @property
+    def reads(self) -> Any:
+        """Where queries are asked: it shows the rows of this organization, whatever a query asks for."""
+        return self.ports.reads.of(self.actor.organization_id)
+
     def new_id(self, what: str) -> UUID:
         """The id of an object that this command makes; a retry makes the same."""
         return uuid5(self.command_id, what)

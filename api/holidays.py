@@ -120,7 +120,7 @@ async def _hit(call: Call, position: int, location: Location) -> dict[str, objec
     """The appointments to come on the location's resources that lie on a holiday."""
     organization_id = call.actor.organization_id
     knows_all = await call.ports.fence.reached(Catalogue.NAME, organization_id, position)
-    found = await catalogue.resources_at(call.ports.reads, organization_id, location.id)
+    found = await catalogue.resources_at(call.reads, organization_id, location.id)
     resources = {resource.id: resource.observing(location) for resource in found}
 
     def lies_on_a_holiday(row: Entry) -> bool:

@@ -37,6 +37,5 @@ async def list_notifications(
         case _:
             raise InvalidValue("appointment_id", "either this or series_id")
     await asked.caught_up(Deliveries.NAME)
-    async with asked.ports.reads.connection() as connection:
-        rows = await notifications_of(connection, asked.actor.organization_id, about_id)
+    rows = await notifications_of(asked.reads, asked.actor.organization_id, about_id)
     return whole(rows)

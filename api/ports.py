@@ -28,7 +28,7 @@ class ReadFence(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """``reads`` is the pool of connections that the read models' queries ask for; only they look into it.
+    """``reads.of(an organization)`` is where the read models' queries are asked; by itself it shows nobody's rows.
 
     ``digest_secret`` keys the fingerprints of requests. ``outages`` are the exceptions by which the adapters and
     queries say that a server is away; they are answered as 503.

@@ -23,7 +23,7 @@ async def proposals(
 
     async def visits_of(customer_id: UUID, within: Interval) -> Sequence[Appointment]:
         known = await appointments.listed(
-            call.ports.reads,
+            call.reads,
             organization_id,
             customer_id=customer_id,
             start=within.start,

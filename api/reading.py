@@ -54,6 +54,11 @@ class Reading:
     actor: Actor
     position: str | None
 
+    @property
+    def reads(self) -> Any:
+        """Where queries are asked: it shows the rows of this organization, whatever a query asks for."""
+        return self.ports.reads.of(self.actor.organization_id)
+
     async def caught_up(self, sink: str) -> None:
         """Wait until the read model has come as far as the client asks. Raises ``NotReached``."""
         await self.ports.fence.pass_or_raise(sink, self.actor.organization_id, self.position)

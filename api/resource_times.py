@@ -136,7 +136,7 @@ async def get_calendar(
     resource, _ = await asked.require(Resource, resource_id)
     first, last = window(start, end, resource.zone)
     await asked.caught_up(ResourceCalendars.NAME)
-    entries = await resource_calendars.entries(asked.ports.reads, asked.actor.organization_id, resource_id, first, last)
+    entries = await resource_calendars.entries(asked.reads, asked.actor.organization_id, resource_id, first, last)
     return whole([_shown_entry(entry) for entry in entries])
 
 

@@ -40,7 +40,7 @@ async def list_series(
     place = place_of(cursor, tuple[int])
     await asked.caught_up(SeriesList.NAME)
     rows = await series_rows.listed(
-        asked.ports.reads,
+        asked.reads,
         asked.actor.organization_id,
         customer_id=customer_id,
         after=place[0] if place else None,

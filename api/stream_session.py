@@ -200,7 +200,7 @@ class Session:
             return applied
         cursor, head = wanted.since, frames.change_head(wanted.id)
         while True:
-            changes = await feed.since({topic: cursor}, CHANGES_PER_TOPIC)
+            changes = await feed.since({topic: cursor}, (organization_id,), CHANGES_PER_TOPIC)
             if await feed.pruned_through(topic, organization_id) > cursor:
                 self.outbox.put(frames.resync(wanted.id))
                 return max(cursor, applied)

@@ -148,7 +148,7 @@ async def list_waitlist(
     place = place_of(cursor, tuple[int])
     await asked.caught_up(WaitlistQueue.NAME)
     rows = await waitlist_queue.listed(
-        asked.ports.reads,
+        asked.reads,
         asked.actor.organization_id,
         service_id=service_id,
         customer_id=customer_id,
@@ -203,7 +203,7 @@ async def _submit(call: Call, use_case: UseCase[Any], wanted: _OfEntry, operatio
 
 async def _row_for(ports: Ports, actor: Actor, entry_id: UUID) -> Row:
     """The entry, if the actor may see it. Raises ``NotFound``, ``Forbidden``."""
-    rows = await waitlist_queue.listed(ports.reads, actor.organization_id, entry_id=entry_id)
+    rows = await waitlist_queue.listed(ports.reads.of(actor.organization_id), actor.organization_id, entry_id=entry_id)
     if not rows or (actor.role is Role.CUSTOMER and rows[0].state.customer_id != actor.subject_id):
         raise NotFound("waitlist_entry", entry_id)
     return rows[0]

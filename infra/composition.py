@@ -12,6 +12,7 @@ from psycopg.pq import PGconn, Ping
 from adapters.clock import ReplayClock, SystemClock
 from adapters.journal_reader import PostgresJournalReader
 from application.clock import Clock
+from infra.database_roles import url_for
 from infra.settings import Settings
 
 PATIENCE_S: dict[int, float] = {Ping.REJECT: 60.0, Ping.NO_RESPONSE: 5.0}
@@ -26,8 +27,9 @@ class NotMigrated(Exception):  # noqa: N818
 
 
 def connecting(settings: Settings, process: str) -> Callable[[], Connection[Any]]:
-    """How to open a connection of this process's own."""
-    return lambda: psycopg.connect(settings.database_url, application_name=f"daybook {process}", connect_timeout=5)
+    """How to open a connection of this process's own, in its role."""
+    url = url_for(process, settings.database_url)
+    return lambda: psycopg.connect(url, application_name=f"daybook {process}", connect_timeout=5)
 
 
 def epoch_of(settings: Settings, process: str) -> UUID:

@@ -100,6 +100,12 @@ class EmbeddedServers:
             if not exists:
                 statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
                 connection.execute(statement.format(sql.Identifier(database), sql.Identifier(template)))
+                # All is copied but the rights on the database itself.
+                connection.execute(
+                    "UPDATE pg_database SET datacl = its.datacl FROM pg_database its"
+                    " WHERE pg_database.datname = %s AND its.datname = %s",
+                    (database, template),
+                )
 
     def drop_database(self, database: str) -> None:
         """Drop the database, whoever is still connected to it."""

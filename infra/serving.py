@@ -24,6 +24,7 @@ from adapters.redis_fanout import RedisHintSource
 from adapters.redis_masks import RedisMaskCache
 from adapters.tokens import SignedTokens
 from adapters.vault import PostgresVault, Seal, VaultKeyWrong
+from adapters.walls import Walls
 from api.app import create_app
 from api.broadcaster import Broadcaster
 from api.health import Health, Part, projections_part
@@ -46,6 +47,7 @@ from domain.booking_page import booking_page_id
 from domain.resource_day import PAGE_ID_BYTES, page_id
 from domain.wall_clock import TIME_BYTES, local_day, reached
 from infra.composition import clock_of, epoch_of
+from infra.database_roles import url_for
 from infra.pools import pool_of
 from infra.read_models import NAMES
 from infra.settings import Settings, SettingsError, needed, variable
@@ -55,6 +57,7 @@ from projections.deliveries import Deliveries
 
 JOURNAL_CONNECTIONS_MAX = 8
 READ_CONNECTIONS_MAX = 16
+VAULT_CONNECTIONS_MAX = 8
 PEOPLE_CONNECTIONS_MAX = 8
 CONNECTED_WITHIN_S = 10.0
 STREAMS_SHARE, CANDIDATES_SHARE, SLOTS_SHARE, TOKENS_SHARE = 1 / 2, 1 / 4, 1 / 12, 1 / 12
@@ -94,9 +97,9 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         probe = await open_things.enter_async_context(redis.asyncio.Redis.from_url(redis_url, socket_timeout=1))
         passwords = ArgonPasswords()
         open_things.callback(passwords.close)
-        vault = PostgresVault(pools.people, seal)
+        vault = PostgresVault(Walls(pools.vault), seal)
         await _ensure_vault_opens(vault)
-        journal = PostgresJournal(pools.journal)
+        journal, reads = PostgresJournal(pools.journal), Walls(pools.reads)
         cache_bytes = settings.cache_mb * 2**20
         streams = StreamCache(bytes_max=round(STREAMS_SHARE * cache_bytes))
         writer = Writer(journal, clock, encode=msgspec.json.Encoder().encode, cache=streams)
@@ -114,10 +117,10 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         ports = Ports(
             journal=journal,
             writer=writer,
-            reads=pools.reads,
+            reads=reads,
             vault=vault,
             clock=clock,
-            slots=await _slots(settings, pools, open_things, redis_url, epoch),
+            slots=await _slots(settings, reads, open_things, redis_url, epoch),
             holidays=LibraryHolidayCalendar(),
             recurrences=RecurrenceRules(),
             door=door,
@@ -127,28 +130,31 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             digest_secret=digest_secret,
             outages=OUTAGES,
         )
-        feed = ChangeFeed(pools.reads, partitions)
+        feed = ChangeFeed(reads, partitions)
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
         sockets = Sockets(Node(verified.bearer, TopicGate(journal), feed, broadcaster))
         metrics = _metrics(ports, fence, broadcaster, sockets)
-        health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.reads, NAMES, partitions), clock)
+        health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.journal, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
-        progress = ProgressListener(settings.database_url, (*NAMES, Deliveries.NAME))
+        progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME))
         yield Served(app, (writer.run, access_log.run, sockets.run, lambda: progress.run(fence)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Pools:
-    """One for each purpose, so that none can starve another."""
+    """One for each purpose, so that none can starve another. ``reads`` and ``vault`` are behind walls."""
 
     journal: Pool
     reads: Pool
     people: Pool
+    vault: Pool
 
 
 async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
+    url = url_for("serve", settings.database_url)
+
     async def opened(purpose: str, size: int, *, autocommit: bool) -> Pool:
-        pool = pool_of(settings.database_url, process=f"serve {purpose}", max_size=size, autocommit=autocommit)
+        pool = pool_of(url, process=f"serve {purpose}", max_size=size, autocommit=autocommit)
         await open_things.enter_async_context(pool)
         await pool.wait(CONNECTED_WITHIN_S)
         return pool
@@ -157,6 +163,7 @@ async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
         journal=await opened("journal", JOURNAL_CONNECTIONS_MAX, autocommit=True),
         reads=await opened("reads", READ_CONNECTIONS_MAX, autocommit=True),
         people=await opened("people", PEOPLE_CONNECTIONS_MAX, autocommit=False),
+        vault=await opened("vault", VAULT_CONNECTIONS_MAX, autocommit=True),
     )
 
 
@@ -169,12 +176,10 @@ async def _ensure_vault_opens(vault: PostgresVault) -> None:
         ) from None
 
 
-async def _slots(
-    settings: Settings, pools: _Pools, open_things: AsyncExitStack, redis_url: str, epoch: UUID
-) -> Sources:
+async def _slots(settings: Settings, reads: Walls, open_things: AsyncExitStack, redis_url: str, epoch: UUID) -> Sources:
     cache = RedisMaskCache(redis_url, str(epoch))
     open_things.push_async_callback(cache.close)
-    queries = AvailabilityQueries(pools.reads, settings.kafka_partitions)
+    queries = AvailabilityQueries(reads, settings.kafka_partitions)
     cache_bytes = settings.cache_mb * 2**20
     kept, told = kept_candidates(round(CANDIDATES_SHARE * cache_bytes)), told_before(round(SLOTS_SHARE * cache_bytes))
     return Sources(offers=queries, masks=Masks(queries, cache, kept), clock=clock_of(settings), told=told)

@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from adapters.walls import Walls
 from application.journal import JournalUnavailable
 from application.keeping import Behind, Keeper
 from application.masks import Masks
@@ -36,7 +37,7 @@ Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 def keeper(settings: Settings, writer: Writer, pool: Pool) -> Keeper:
     """Slots are read without a cache: the keeper looks seldom, and at other windows each time."""
-    queries = AvailabilityQueries(pool, settings.kafka_partitions)
+    queries = AvailabilityQueries(Walls(pool), settings.kafka_partitions)
     sources = Sources(offers=queries, masks=Masks(queries), clock=clock_of(settings))
     return Keeper(partial(queue_in, pool, settings.kafka_partitions), sources, writer.submit)
 

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier
-from psycopg_pool import AsyncConnectionPool
 
 from application.journal import Recorded
 from domain.appointment import Allotment, Appointment, AppointmentFact, Deadlines, InSeries, Status, evolve
 from domain.interval import Interval
 from domain.service import BUFFER_MAX_MIN, DURATION_MAX_MIN
+from projections.reads import Reads
 from projections.table import Row, Table
 
 ACTIVE = (Status.HELD, Status.PENDING, Status.BOOKED, Status.ARRIVED)
@@ -185,7 +185,7 @@ def _row(entry: Entry) -> Row:
 
 
 async def listed(  # noqa: PLR0913  one argument per filter of the contract
-    pool: AsyncConnectionPool,
+    pool: Reads,
     organization_id: UUID,
     *,
     customer_id: UUID | None = None,
@@ -236,7 +236,7 @@ async def listed(  # noqa: PLR0913  one argument per filter of the contract
 
 
 async def hits(
-    pool: AsyncConnectionPool,
+    pool: Reads,
     organization_id: UUID,
     resource_ids: Collection[UUID],
     windows: Collection[Interval],

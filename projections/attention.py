@@ -11,7 +11,6 @@ from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.sql import SQL
-from psycopg_pool import AsyncConnectionPool
 
 from application.journal import Recorded
 from domain import appointment, location, resource
@@ -21,6 +20,7 @@ from domain.refusals import ClosedForHoliday, OutsideWorkingHours, Refusal, Reso
 from domain.resource import Resource, ResourceFact
 from domain.rules import rule_of
 from projections.attention_rows import MARK_COLUMNS, RULING, TABLES, Key, Mark, Reason, Rows, load, mark_of, save
+from projections.reads import Reads
 
 OVER = frozenset({Status.FULFILLED, Status.CANCELLED, Status.NOSHOW})
 
@@ -156,7 +156,7 @@ def _judge(
 
 
 async def listed(
-    pool: AsyncConnectionPool,
+    pool: Reads,
     organization_id: UUID,
     *,
     resource_id: UUID | None = None,

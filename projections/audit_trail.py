@@ -9,10 +9,10 @@ from uuid import UUID
 import msgspec
 from psycopg import Cursor
 from psycopg.sql import SQL
-from psycopg_pool import AsyncConnectionPool
 
 from application.journal import Recorded
 from domain.fact import Fact
+from projections.reads import Reads
 from projections.table import Table
 
 _FACT = Table(
@@ -85,7 +85,7 @@ class AuditTrail:
 
 
 async def facts(  # noqa: PLR0913  one argument per filter of the contract
-    pool: AsyncConnectionPool,
+    pool: Reads,
     organization_id: UUID,
     *,
     after: int = 0,

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from application.feed import partition_of
 from application.masks import Block, BlockKey, Stamp
@@ -25,6 +24,7 @@ from domain.possible_starts import BLOCK_MIN
 from domain.service import Requirement
 from projections.availability_rows import SESSION_STATE
 from projections.availability_rules import LOCATION_STATE, POOL_STATE, RESOURCE_STATE, SERVICE_STATE
+from projections.reads import WalledReads
 
 RESOURCES_KEPT_MAX = 2_000
 """States of resources that this process keeps, each with the open hours that were worked out for it."""
@@ -80,8 +80,8 @@ SELECT resource_id, number, planes, starts, ends, quantities
 class AvailabilityQueries:
     """One for each API process. What it keeps in memory is only ever used at the position that PostgreSQL names."""
 
-    def __init__(self, pool: AsyncConnectionPool, partitions: int) -> None:
-        self._pool = pool
+    def __init__(self, reads: WalledReads, partitions: int) -> None:
+        self._reads = reads
         self._partitions = partitions
         self._kept: dict[UUID, tuple[int, OpenDays]] = {}
         self._offers: dict[UUID, tuple[Sequence[object], Offer]] = {}
@@ -92,7 +92,7 @@ class AvailabilityQueries:
             "organization_id": organization_id,
             "service_id": service_id,
         }
-        async with self._pool.connection() as connection:
+        async with self._reads.of(organization_id).connection() as connection:
             row = await (await connection.execute(_OFFER, wanted, binary=True)).fetchone()
             if row is None:
                 return None
@@ -106,7 +106,7 @@ class AvailabilityQueries:
         return replace(offer, position=position or 0)
 
     async def sessions(self, service_id: UUID, start: datetime, end: datetime) -> Sequence[Running]:
-        async with self._pool.connection() as connection:
+        async with self._reads.connection() as connection:
             cursor = await connection.execute(
                 'SELECT state::text FROM availability.session WHERE service_id = %s AND "start" >= %s AND "start" < %s',
                 (service_id, start, end),
@@ -125,7 +125,7 @@ class AvailabilityQueries:
         ]
 
     async def counted(self, service_id: UUID, start: datetime, end: datetime, now: datetime) -> Sequence[datetime]:
-        async with self._pool.connection() as connection:
+        async with self._reads.connection() as connection:
             cursor = await connection.execute(
                 'SELECT DISTINCT appointment_id, "start" FROM availability.visit'
                 ' WHERE service_id = %s AND "start" >= %s AND "start" < %s AND (until IS NULL OR until > %s)',
@@ -137,7 +137,7 @@ class AvailabilityQueries:
         self, resource_ids: Sequence[UUID], first: int, last: int, now: datetime
     ) -> Sequence[Stamp | Sequence[bytes]]:
         wanted = {"ids": _array_of(tuple(resource_ids)), "first": first, "last": last, "now": now}
-        async with self._pool.connection() as connection:
+        async with self._reads.connection() as connection:
             rows = await (await connection.execute(_STAMPS, wanted, binary=True)).fetchall()
             overdue = [resource_id for resource_id, (_, is_one) in zip(resource_ids, rows, strict=True) if is_one]
             if not overdue:
@@ -150,7 +150,7 @@ class AvailabilityQueries:
         return [planes[key] if key in planes else row[0] for key, row in zip(resource_ids, rows, strict=True)]
 
     async def read(self, keys: Sequence[BlockKey]) -> Mapping[BlockKey, Block]:
-        async with self._pool.connection() as connection:
+        async with self._reads.connection() as connection:
             cursor = await connection.execute(
                 "SELECT ordinal::int, position, planes"
                 "  FROM unnest(%s::uuid[], %s::int[]) WITH ORDINALITY AS wanted (resource_id, number, ordinal)"

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection, Cursor
-from psycopg_pool import AsyncConnectionPool
 
 from application.decision import O, Owned, State, evolved
 from application.journal import Recorded
@@ -17,6 +16,7 @@ from domain.organization import Organization, OrganizationFact
 from domain.pool import Pool, PoolFact
 from domain.resource import Resource, ResourceFact
 from domain.service import Service, ServiceFact
+from projections.reads import Reads
 from projections.table import Row, Table
 
 KINDS: dict[str, type[Owned]] = {
@@ -116,7 +116,7 @@ def _row(entry: Entry[Owned]) -> Row:
 
 
 async def listed(
-    pool: AsyncConnectionPool, organization_id: UUID, kind: type[O], *, after: int | None = None, limit: int
+    pool: Reads, organization_id: UUID, kind: type[O], *, after: int | None = None, limit: int
 ) -> list[Entry[O]]:
     """The organization's objects of a kind in the order of their making, those made after position ``after``."""
     async with pool.connection() as connection:
@@ -128,15 +128,13 @@ async def listed(
         return _entries(await rows.fetchall())
 
 
-async def one(pool: AsyncConnectionPool, organization_id: UUID, kind: type[O], object_id: UUID) -> Entry[O] | None:
+async def one(pool: Reads, organization_id: UUID, kind: type[O], object_id: UUID) -> Entry[O] | None:
     """None if the organization has no such object."""
     found = await several(pool, organization_id, kind, (object_id,))
     return found.get(object_id)
 
 
-async def several(
-    pool: AsyncConnectionPool, organization_id: UUID, kind: type[O], ids: Collection[UUID]
-) -> dict[UUID, Entry[O]]:
+async def several(pool: Reads, organization_id: UUID, kind: type[O], ids: Collection[UUID]) -> dict[UUID, Entry[O]]:
     """Those of ``ids`` that exist in the organization, by id."""
     async with pool.connection() as connection:
         return await _several(connection, organization_id, kind, ids)
@@ -152,7 +150,7 @@ async def _several(
     return {entry.state.id: entry for entry in _entries(await rows.fetchall())}
 
 
-async def resources_at(pool: AsyncConnectionPool, organization_id: UUID, location_id: UUID) -> list[Resource]:
+async def resources_at(pool: Reads, organization_id: UUID, location_id: UUID) -> list[Resource]:
     """The resources of a location, in the order in which they were added, without the holidays that they keep."""
     async with pool.connection() as connection:
         rows = await connection.execute(
@@ -164,7 +162,7 @@ async def resources_at(pool: AsyncConnectionPool, organization_id: UUID, locatio
 
 
 async def service_with_resources(
-    pool: AsyncConnectionPool, organization_id: UUID, service_id: UUID
+    pool: Reads, organization_id: UUID, service_id: UUID
 ) -> tuple[Service, list[Resource]] | None:
     """A service, and all resources that meet one of its requirements, in the order in which they were added.
 

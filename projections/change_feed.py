@@ -1,17 +1,18 @@
 """The changes of all read models that sockets follow, as one feed: which read model a topic lives in is known here."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
 from psycopg.sql import SQL, Identifier
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from application.feed import partition_of
 from projections import changes
 from projections.changes import Change
+from projections.reads import WalledReads
 
 SCHEMAS = {
     "resource": "resource_calendars",
@@ -34,18 +35,18 @@ def schema_of(topic: str) -> str:
 class ChangeFeed:
     """Every call raises ``ChangesUnavailable``."""
 
-    pool: AsyncConnectionPool
+    reads: WalledReads
     partitions: int
 
-    async def since(self, topics: Mapping[str, int], limit: int) -> list[Change]:
-        """The changes of each topic after its position, in order, at most ``limit`` of each topic."""
+    async def since(self, topics: Mapping[str, int], organization_ids: Collection[UUID], limit: int) -> list[Change]:
+        """The changes of each topic after its position, in order, at most ``limit`` of each; of these organizations."""
         by_schema: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for topic, position in topics.items():
             by_schema[schema_of(topic)][topic] = position
         found: list[Change] = []
         try:
             for schema, its in by_schema.items():
-                found += await changes.since(self.pool, schema, its, limit)
+                found += await changes.since(self.reads.of(*organization_ids), schema, its, limit)
         except (psycopg.Error, PoolTimeout) as error:
             raise ChangesUnavailable from error
         return found
@@ -57,7 +58,7 @@ class ChangeFeed:
         )
         partition = partition_of(organization_id, self.partitions)
         try:
-            async with self.pool.connection() as connection:
+            async with self.reads.connection() as connection:
                 row = await (await connection.execute(statement, (partition,))).fetchone()
         except (psycopg.Error, PoolTimeout) as error:
             raise ChangesUnavailable from error
@@ -67,6 +68,6 @@ class ChangeFeed:
         """Changes up to this position may be missing. To be asked after what it guards was read."""
         partition = partition_of(organization_id, self.partitions)
         try:
-            return await changes.pruned_through(self.pool, schema_of(topic), partition)
+            return await changes.pruned_through(self.reads, schema_of(topic), partition)
         except (psycopg.Error, PoolTimeout) as error:
             raise ChangesUnavailable from error

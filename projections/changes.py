@@ -10,10 +10,10 @@ from uuid import UUID
 import msgspec
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier
-from psycopg_pool import AsyncConnectionPool
 
 from application.feed import partition_of
 from application.hints import Hints
+from projections.reads import Reads
 from projections.table import Table
 
 RETAINED_FOR = timedelta(days=30)
@@ -126,7 +126,7 @@ def _prune(cursor: Cursor[Any], latest: Mapping[int, datetime]) -> None:
     )
 
 
-async def since(pool: AsyncConnectionPool, schema: str, topics: Mapping[str, int], limit: int) -> list[Change]:
+async def since(pool: Reads, schema: str, topics: Mapping[str, int], limit: int) -> list[Change]:
     """The changes of each topic after its given position, in position order, the first ``limit`` of each topic.
 
     A topic that is answered with ``limit`` changes may have more. Whether history was held that far
@@ -146,7 +146,7 @@ async def since(pool: AsyncConnectionPool, schema: str, topics: Mapping[str, int
         ]
 
 
-async def pruned_through(pool: AsyncConnectionPool, schema: str, partition: int) -> int:
+async def pruned_through(pool: Reads, schema: str, partition: int) -> int:
     """Changes up to this position may be missing: who has seen less must read again over HTTP. 0: all are held."""
     statement = SQL("SELECT position FROM {} WHERE partition = %s").format(Identifier(schema, "pruned"))
     async with pool.connection() as connection:

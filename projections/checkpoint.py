@@ -9,6 +9,7 @@ from psycopg.sql import SQL, Identifier
 
 from application.journal import Recorded
 from domain.fact import FACTS
+from projections.walls import raise_walls
 
 PROGRESS_CHANNEL = "daybook_progress"
 """NOTIFY on each commit: ``<sink> <partition> <position>``."""
@@ -79,6 +80,7 @@ def ensure_schema(connection: Connection[Any], sink: Sink, partitions: int, *, s
             cursor.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(name)))
             cursor.execute(_CHECKPOINT_DDL)
             cursor.execute(sink.TABLES, prepare=False)
+            raise_walls(cursor, name)
         # A row per partition, so that there is something to lock before anything was applied.
         cursor.execute(
             "INSERT INTO checkpoint SELECT partition, 0 FROM generate_series(0, %s - 1) AS partition"

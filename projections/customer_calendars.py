@@ -9,7 +9,6 @@ from uuid import UUID
 import msgspec
 from psycopg import Cursor
 from psycopg.sql import SQL
-from psycopg_pool import AsyncConnectionPool
 
 from application.hints import Hints
 from application.journal import Recorded
@@ -18,6 +17,7 @@ from domain.interval import Interval
 from domain.service import DURATION_MAX_MIN
 from projections import changes
 from projections.changes import Change, ChangeLog
+from projections.reads import Reads
 from projections.table import Table
 
 VISIT_MAX = timedelta(minutes=DURATION_MAX_MIN)
@@ -178,9 +178,7 @@ def _utc(moment: datetime | None) -> datetime | None:
     return moment.astimezone(UTC) if moment else None
 
 
-async def entries(
-    pool: AsyncConnectionPool, organization_id: UUID, customer_id: UUID, start: datetime, end: datetime
-) -> list[Entry]:
+async def entries(pool: Reads, organization_id: UUID, customer_id: UUID, start: datetime, end: datetime) -> list[Entry]:
     """The visits that overlap the interval from ``start`` up to ``end``, by start; cancelled ones included."""
     statement = SQL(
         "SELECT {} FROM customer_calendars.entry WHERE customer_id = %s AND organization_id = %s"

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from psycopg import AsyncConnection, Cursor
+from psycopg import Cursor
 from psycopg.rows import class_row
 
 from application.journal import Recorded
@@ -18,6 +18,7 @@ from application.notifying import notice_of
 from domain.appointment import AppointmentFact
 from domain.reminder import ReminderFact
 from domain.series import SeriesFact
+from projections.reads import Reads
 
 NOTIFICATIONS_MAX = 200
 
@@ -68,15 +69,14 @@ class Notification:
     at: datetime
 
 
-async def notifications_of(
-    connection: AsyncConnection[Any], organization_id: UUID, about_id: UUID
-) -> list[Notification]:
+async def notifications_of(reads: Reads, organization_id: UUID, about_id: UUID) -> list[Notification]:
     """The messages about an appointment or a series, oldest first; empty if there are none in this organization."""
-    async with connection.cursor(row_factory=class_row(Notification)) as cursor:
-        await cursor.execute(
+    async with reads.connection() as connection:
+        rows = await connection.execute(
             "SELECT id, position, template, channel, recipient_id, state AS status, reason, provider_id,"
             " changed_at AS at FROM deliveries.delivery WHERE organization_id = %s AND about_id = %s"
             " ORDER BY position, template, channel, recipient_id LIMIT %s",
             (organization_id, about_id, NOTIFICATIONS_MAX),
         )
-        return await cursor.fetchall()
+        rows.row_factory = class_row(Notification)
+        return list(await rows.fetchall())

@@ -13,7 +13,6 @@ from uuid import UUID
 import msgspec
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier
-from psycopg_pool import AsyncConnectionPool
 
 from application.hints import Hints
 from application.journal import Recorded
@@ -25,6 +24,7 @@ from projections import changes
 from projections.calendar_batch import loaded
 from projections.calendar_rows import ENTRY, GUEST, SEAT, Entry, Guest, entry_from
 from projections.changes import ChangeLog
+from projections.reads import Reads
 
 CLAIM_MAX = timedelta(minutes=BUFFER_MAX_MIN + DURATION_MAX_MIN + BUFFER_MAX_MIN)
 """No appointment claims longer, so what overlaps an interval began at most this long before it."""
@@ -75,9 +75,7 @@ _GUESTS = SQL(
 )
 
 
-async def entries(
-    pool: AsyncConnectionPool, organization_id: UUID, resource_id: UUID, start: datetime, end: datetime
-) -> list[Shown]:
+async def entries(pool: Reads, organization_id: UUID, resource_id: UUID, start: datetime, end: datetime) -> list[Shown]:
     """The entries whose claim overlaps the interval from ``start`` up to ``end``, by the start of the claim."""
     # Closures may be of any length; of all else a short index range is enough.
     of_kind = SQL(

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.sql import SQL
-from psycopg_pool import AsyncConnectionPool
 
 from application.journal import Recorded
 from domain.series import SeriesBegun, SeriesCancelled, SeriesFact, SeriesRescheduled
+from projections.reads import Reads
 from projections.table import Table
 
 _SERIES = Table(
@@ -115,7 +115,7 @@ def _entry(row: tuple[Any, ...]) -> Entry:
 
 
 async def listed(
-    pool: AsyncConnectionPool,
+    pool: Reads,
     organization_id: UUID,
     *,
     customer_id: UUID | None = None,

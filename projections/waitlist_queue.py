@@ -8,7 +8,6 @@ from uuid import UUID
 import msgspec
 from psycopg import Cursor
 from psycopg.sql import SQL
-from psycopg_pool import AsyncConnectionPool
 
 from application.feed import partition_of
 from application.hints import Hints
@@ -26,6 +25,7 @@ from domain.waitlist import (
 )
 from projections import changes
 from projections.changes import Change, ChangeLog
+from projections.reads import Reads
 from projections.table import Table
 
 ENDS = {WaitlistAccepted: "accepted", WaitlistLeft: "left", WaitlistEnded: "ended"}
@@ -188,7 +188,7 @@ SELECT {}, place FROM waitlist_queue.entry LEFT JOIN queue USING (id) WHERE {} O
 
 
 async def listed(
-    pool: AsyncConnectionPool,
+    pool: Reads,
     organization_id: UUID,
     *,
     entry_id: UUID | None = None,
@@ -216,9 +216,7 @@ async def listed(
         return [_row(row) async for row in rows]
 
 
-async def queue_of(
-    pool: AsyncConnectionPool, organization_id: UUID, partitions: int
-) -> tuple[list[WaitlistEntry], int]:
+async def queue_of(pool: Reads, organization_id: UUID, partitions: int) -> tuple[list[WaitlistEntry], int]:
     """Who waits, in order; and the position up to which that is all."""
     # One statement, so one snapshot.
     statement = """

@@ -18,6 +18,7 @@ from application.dispatching import Dispatcher
 from application.notifying import Delivery
 from application.retrying import retry_delay_s
 from infra.composition import NotMigrated, clock_of
+from infra.database_roles import url_for
 from infra.followers import follower
 from infra.process import begun, cannot, on_stop
 from infra.providers import senders_of
@@ -119,7 +120,7 @@ def run() -> int:
 def _pool(settings: Settings) -> ConnectionPool[psycopg.Connection[tuple[object, ...]]]:
     """One connection for each call that settles, and some for taking, judging and reading."""
     return ConnectionPool(
-        settings.database_url,
+        url_for("notify", settings.database_url),
         min_size=1,
         max_size=CALLS_MAX + 4,
         kwargs={"application_name": "daybook notify", "connect_timeout": 5},

@@ -18,6 +18,7 @@ from application.relaying import Relay, TopicAheadOfJournal
 from application.retrying import RECONNECT_LONGEST_S, retry_delay_s
 from application.stopping import StopRequest
 from infra.composition import NotMigrated
+from infra.database_roles import url_for
 from infra.process import begun, cannot, on_stop
 from infra.settings import Settings, SettingsError, needed
 from projections.checkpoint import lowest_checkpoint
@@ -75,7 +76,10 @@ class RelayProcess:
         while not self._stopping.made:
             try:
                 with psycopg.connect(
-                    self._settings.database_url, autocommit=True, application_name="daybook relay", connect_timeout=5
+                    url_for("relay", self._settings.database_url),
+                    autocommit=True,
+                    application_name="daybook relay",
+                    connect_timeout=5,
                 ) as connection:
                     if self._leads(connection):
                         self._lead(connection, failures)

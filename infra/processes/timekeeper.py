@@ -20,6 +20,7 @@ from application.retrying import retry_delay_s
 from application.timekeeping import Timer
 from application.writer import Writer
 from infra.composition import NotMigrated, clock_of
+from infra.database_roles import url_for
 from infra.followers import follower
 from infra.pools import pool_of
 from infra.process import begun, cannot
@@ -62,7 +63,7 @@ async def _keep_time(settings: Settings, following: Follower) -> None:
         loop.add_signal_handler(number, stopping.set)
     thread = threading.Thread(target=following.run, name="follower")
     thread.start()
-    url = settings.database_url
+    url = url_for("timekeeper", settings.database_url)
     async with (
         pool_of(url, process="timekeeper", max_size=4) as journal_pool,
         pool_of(url, process="timekeeper", max_size=6) as timers_pool,

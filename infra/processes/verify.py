@@ -10,6 +10,7 @@ import psycopg
 from adapters.reopening_reader import ReopeningJournalReader
 from application.journal import JournalUnavailable
 from infra.composition import NotMigrated, connecting, epoch_of
+from infra.database_roles import url_for
 from infra.findings import Findings
 from infra.process import begun, cannot
 from infra.progress_bar import progress
@@ -52,4 +53,4 @@ def _swept(settings: Settings, *, silent: bool) -> Findings:
             done += facts
             tell(done, max(done, total))  # positions have gaps, and facts may have come since
 
-        return verify(settings.database_url, advanced)
+        return verify(url_for("verify", settings.database_url), advanced)

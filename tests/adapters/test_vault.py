@@ -10,6 +10,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from adapters.vault import NOTE_MAX_CHARS, PostgresVault, Seal, VaultContacts, VaultKeyWrong
+from adapters.walls import Walls
 from application.vault import Person
 
 MASTER = bytes(range(32))
@@ -19,8 +20,8 @@ BEN = Person(display_name="Ben")
 
 @asynccontextmanager
 async def opened(url: str, master: bytes = MASTER) -> AsyncIterator[PostgresVault]:
-    async with AsyncConnectionPool(url, min_size=1, max_size=4) as pool:
-        yield PostgresVault(pool, Seal(master))
+    async with AsyncConnectionPool(url, min_size=1, max_size=4, kwargs={"autocommit": True}) as pool:
+        yield PostgresVault(Walls(pool), Seal(master))
 
 
 def told(url: str, story: Callable[[PostgresVault], Awaitable[None]]) -> None:
@@ -189,7 +190,7 @@ def test_a_record_that_was_moved_to_another_place_is_not_opened(
 
 def test_another_master_key_is_noticed_at_the_start(postgres_url: str, organization: UUID, subject: UUID) -> None:
     async def story(vault: PostgresVault) -> None:
-        async with vault.pool.connection() as connection:
+        async with vault.walls.pool.connection() as connection:
             await connection.execute("TRUNCATE vault.subject_key CASCADE")
         await vault.ensure_key_fits()  # nothing is stored yet: any key will do
         await vault.store(organization, subject, ANA)

@@ -20,6 +20,7 @@ from websockets.typing import Subprotocol
 
 from adapters.memory_journal import MemoryJournal
 from adapters.redis_fanout import RedisHints, RedisHintSource
+from adapters.walls import Walls
 from api import stream
 from api.broadcaster import Broadcaster
 from api.stream import Sockets
@@ -203,7 +204,7 @@ async def socket_node(postgres_url: str, redis_url: str, *, sweep_every_s: float
     async with AsyncConnectionPool(
         postgres_url, min_size=1, max_size=4, open=False, kwargs={"autocommit": True}
     ) as pool:
-        feed = ChangeFeed(pool, PARTITIONS)
+        feed = ChangeFeed(Walls(pool), PARTITIONS)
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url), sweep_every_s)
         sockets = Sockets(Node(authenticate, TopicGate(journal), feed, broadcaster))
         app = FastAPI()

@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from starlette.types import Receive, Scope, Send
 
 from adapters.vault import PostgresVault, Seal
+from adapters.walls import Walls
 from api.edge import Edge
 from api.metrics import Metrics
 from application.vault import Person
@@ -74,7 +75,7 @@ def put_back(house: House, customer_id: str, person: Person) -> None:
 
     async def store() -> None:
         async with AsyncConnectionPool(house.api.settings.database_url, min_size=1, open=False) as pool:
-            vault = PostgresVault(pool, Seal(base64.b64decode(KEY)))
+            vault = PostgresVault(Walls(pool), Seal(base64.b64decode(KEY)))
             await vault.store(UUID(house.id), UUID(customer_id), person)
 
     asyncio.run(store())

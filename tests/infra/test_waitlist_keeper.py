@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from adapters.journal_reader import PostgresJournalReader
 from adapters.postgres_journal import PostgresJournal
+from adapters.walls import Walls
 from application.decision import evolved
 from application.keeping import Keeper
 from application.masks import Masks
@@ -73,7 +74,7 @@ class House:
                 self.front.url, min_size=1, max_size=8, kwargs={"autocommit": True}
             ) as pool:
                 writer = Writer(PostgresJournal(pool), self.front, encode=msgspec.json.encode)
-                queries = AvailabilityQueries(pool, 1)
+                queries = AvailabilityQueries(Walls(pool), 1)
                 sources = Sources(offers=queries, masks=Masks(queries), clock=self.front)
                 writing = asyncio.create_task(writer.run())
                 try:

@@ -18,6 +18,7 @@ from adapters.message_rendering import JinjaRenderer
 from adapters.sendgrid_email import SendGridEmail
 from adapters.twilio_sms import TwilioSms
 from adapters.vault import PostgresVault, Seal, VaultContacts
+from adapters.walls import Walls
 from application import booking, visits
 from application.dispatching import Dispatcher
 from application.feed import Delivery
@@ -64,8 +65,8 @@ class FrontDesk:
         return customer_id
 
     async def _store(self, subject_id: UUID, person: Person | None) -> None:
-        async with AsyncConnectionPool(self.url, min_size=1) as pool:
-            vault = PostgresVault(pool, Seal(MASTER))
+        async with AsyncConnectionPool(self.url, min_size=1, kwargs={"autocommit": True}) as pool:
+            vault = PostgresVault(Walls(pool), Seal(MASTER))
             if person:
                 await vault.store(self.desk.organization_id, subject_id, person)
             else:
@@ -125,8 +126,8 @@ class FrontDesk:
 
     def notifications(self, about: Appointment | Series) -> list[Notification]:
         async def ask() -> list[Notification]:
-            async with await psycopg.AsyncConnection.connect(self.url) as connection:
-                return await notifications_of(connection, self.desk.organization_id, about.id)
+            async with AsyncConnectionPool(self.url, min_size=1) as pool:
+                return await notifications_of(pool, self.desk.organization_id, about.id)
 
         return asyncio.run(ask())
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from psycopg_pool import AsyncConnectionPool
 
 from adapters.memory_masks import MemoryMasks
+from adapters.walls import Walls
 from api.slots import Question, document
 from application import booking, visits
 from application.journal import Recorded
@@ -45,7 +46,7 @@ def blocks_in(url: str) -> dict[BlockKey, Block]:
 
 def slots_of(url: str, clinic: Clinic, service_id: UUID, masks: MemoryMasks) -> Found:
     async def read(pool: AsyncConnectionPool) -> Found:
-        queries = AvailabilityQueries(pool, PARTITIONS)
+        queries = AvailabilityQueries(Walls(pool), PARTITIONS)
         sources = Sources(queries, Masks(queries, masks), AsOf(clinic.desk))
         now = clinic.desk.now
         first = await find_slots(sources, clinic.desk.organization_id, service_id, now, now + DAYS_AHEAD)
@@ -96,13 +97,13 @@ def test_what_is_kept_in_memory_is_told_only_while_nothing_has_changed(postgres_
     """Between any two deeds everything is asked of one who was asked before, and of one who was not."""
 
     async def story(pool: AsyncConnectionPool) -> None:
-        queries = AvailabilityQueries(pool, PARTITIONS)
+        queries = AvailabilityQueries(Walls(pool), PARTITIONS)
         masks, told = Masks(queries), told_before()
         for done in sorted({0, len(deeds) // 2, len(deeds) - 1, len(deeds)}):
             clinics, journal = journal_of(deeds[: max(done, 0)])
             await asyncio.to_thread(deliver, postgres_url, Availability(PARTITIONS), journal, [])
             for clinic in clinics:
-                stranger = AvailabilityQueries(pool, PARTITIONS)
+                stranger = AvailabilityQueries(Walls(pool), PARTITIONS)
                 for service_id in (clinic.service, clinic.group, clinic.massage):
                     start = clinic.desk.now.date()
                     question = Question(clinic.desk.organization_id, service_id, start, start + DAYS_AHEAD)
