@@ -5,12 +5,14 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer
 
+from adapters.kafka_tls import KafkaTls
+
 SESSION_MS = 6_000
 ANSWER_WITHIN_MS = 5_000
 ACKNOWLEDGED_WITHIN_MS = 10_000
 
 
-def connection_options(bootstrap: str) -> dict[str, Any]:
+def connection_options(bootstrap: str, tls: KafkaTls | None = None) -> dict[str, Any]:
     return {
         "bootstrap_servers": bootstrap.split(","),
         "client_id": "daybook",
@@ -18,13 +20,14 @@ def connection_options(bootstrap: str) -> dict[str, Any]:
         "request_timeout_ms": ANSWER_WITHIN_MS,
         "reconnect_backoff_max_ms": 1_000,
         "metadata_max_age_ms": 10_000,
+        **(tls.for_kafka_python() if tls else {}),
     }
 
 
-def new_producer(bootstrap: str) -> Any:
+def new_producer(bootstrap: str, tls: KafkaTls | None = None) -> Any:
     ensure_listening(bootstrap)
     made = KafkaProducer(
-        **connection_options(bootstrap),
+        **connection_options(bootstrap, tls),
         acks="all",
         enable_idempotence=True,  # this also keeps the order while several batches are in flight
         delivery_timeout_ms=ACKNOWLEDGED_WITHIN_MS,
@@ -37,11 +40,11 @@ def new_producer(bootstrap: str) -> Any:
     return made
 
 
-def new_consumer(bootstrap: str) -> Any:
+def new_consumer(bootstrap: str, tls: KafkaTls | None = None) -> Any:
     """Of no group: it reads what it is told to."""
     ensure_listening(bootstrap)
     made = KafkaConsumer(
-        **connection_options(bootstrap),
+        **connection_options(bootstrap, tls),
         group_id=None,
         auto_offset_reset="earliest",
         enable_auto_commit=False,

@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from adapters.fact_messages import FactMessages
 from adapters.kafka_clients import ANSWER_WITHIN_MS, SESSION_MS, ensure_listening
+from adapters.kafka_tls import KafkaTls
 from application.feed import Delivery, TopicUnavailable
 
 POLL_FACTS_MAX = 4_000
@@ -34,13 +35,21 @@ class KafkaFeed:
     """
 
     def __init__(
-        self, bootstrap: str, topic: str, group: str, messages: FactMessages, *, gather_s: float = 0.0
+        self,
+        bootstrap: str,
+        topic: str,
+        group: str,
+        messages: FactMessages,
+        *,
+        gather_s: float = 0.0,
+        tls: KafkaTls | None = None,
     ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._group = group
         self._messages = messages
         self._gather_s = gather_s
+        self._tls = tls
         self._news_at = 0.0
         self._consumer: Consumer | None = None
         self._connect_at = 0.0
@@ -97,6 +106,7 @@ class KafkaFeed:
                 # The embedded broker only looks for news twice in it; Apache Kafka answers at once.
                 "fetch.wait.max.ms": 100,
                 "error_cb": self._note_if_lost,
+                **(self._tls.for_librdkafka() if self._tls else {}),
             },
             logger=logger,
         )

@@ -22,6 +22,7 @@ from adapters.kafka_clients import (
     new_consumer,
     new_producer,
 )
+from adapters.kafka_tls import KafkaTls
 from application.feed import Delivery, FactTooLarge, TopicUnavailable
 
 MESSAGE_BYTES_MAX = 1_000_000
@@ -46,11 +47,14 @@ class KafkaTopic:
     A producer that has met a wiped broker never works again, so none is kept that has failed.
     """
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int, messages: FactMessages) -> None:
+    def __init__(
+        self, bootstrap: str, topic: str, partitions: int, messages: FactMessages, *, tls: KafkaTls | None = None
+    ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._places = [TopicPartition(topic, partition) for partition in range(partitions)]
         self._messages = messages
+        self._tls = tls
         self._producer: Any = None
         self._consumer: Any = None
         self._admin: Any = None
@@ -93,7 +97,7 @@ class KafkaTopic:
 
     def _send(self, messages: Sequence[tuple[int, bytes, bytes, Headers]]) -> None:
         if self._producer is None:
-            self._producer = new_producer(self._bootstrap)
+            self._producer = new_producer(self._bootstrap, self._tls)
         sent = [
             (partition, self._producer.send(self._topic, value, key=key, headers=headers, partition=partition))
             for partition, key, value, headers in messages
@@ -109,7 +113,7 @@ class KafkaTopic:
         self._next_offsets.clear()
         self._ensure_topic()
         if self._consumer is None:
-            self._consumer = new_consumer(self._bootstrap)
+            self._consumer = new_consumer(self._bootstrap, self._tls)
             self._consumer.assign(self._places)
         begins = self._consumer.beginning_offsets(self._places, timeout_ms=ANSWER_WITHIN_MS)
         ends = self._consumer.end_offsets(self._places, timeout_ms=ANSWER_WITHIN_MS)
@@ -135,7 +139,7 @@ class KafkaTopic:
     def _ensure_topic(self) -> None:
         if self._admin is None:
             ensure_listening(self._bootstrap)
-            self._admin = KafkaAdminClient(**connection_options(self._bootstrap))
+            self._admin = KafkaAdminClient(**connection_options(self._bootstrap, self._tls))
         described = self._admin.describe_topics([self._topic])[0]
         if described["error_code"]:
             logger.info("creating the topic %s with %d partitions", self._topic, len(self._places))

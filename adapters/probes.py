@@ -8,6 +8,8 @@ from typing import Any
 import redis.asyncio
 from psycopg_pool import AsyncConnectionPool
 
+from adapters.kafka_tls import KafkaTls
+
 _API_VERSIONS = 18
 _CORRELATION_ID = 7
 
@@ -25,10 +27,10 @@ async def ask_redis(client: redis.asyncio.Redis) -> None:
     await client.ping()
 
 
-async def ask_kafka(bootstrap: str) -> None:
+async def ask_kafka(bootstrap: str, tls: KafkaTls | None = None) -> None:
     """The first request of every Kafka client, ApiVersions v0, to the first broker that is named."""
     host, _, port = bootstrap.split(",", maxsplit=1)[0].strip().rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=tls.context() if tls else None)
     try:
         # Header v1: api key, api version, correlation id, client id; the body is empty.
         client_id = b"daybook"

@@ -11,6 +11,7 @@ from psycopg.pq import PGconn, Ping
 
 from adapters.clock import ReplayClock, SystemClock
 from adapters.journal_reader import PostgresJournalReader
+from adapters.kafka_tls import KafkaTls
 from application.clock import Clock
 from infra.database_roles import url_for
 from infra.settings import Settings
@@ -50,6 +51,13 @@ def await_database(url: str) -> None:
     began = time.monotonic()
     while time.monotonic() - began < PATIENCE_S.get(PGconn.ping(url.encode()), 0.0):
         time.sleep(0.2)
+
+
+def kafka_tls_of(settings: Settings) -> KafkaTls | None:
+    """How brokers are reached under TLS; None: without."""
+    if settings.kafka_security_protocol == "PLAINTEXT":
+        return None
+    return KafkaTls(settings.kafka_ca_file, settings.kafka_certificate_file, settings.kafka_key_file)
 
 
 def clock_of(settings: Settings) -> Clock:

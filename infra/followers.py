@@ -8,7 +8,7 @@ from adapters.kafka_feed import KafkaFeed
 from adapters.redis_fanout import RedisHints
 from adapters.redis_masks import RedisMaskSink
 from adapters.reopening_reader import ReopeningJournalReader
-from infra.composition import connecting, epoch_of
+from infra.composition import connecting, epoch_of, kafka_tls_of
 from infra.read_models import read_models
 from infra.settings import Settings, needed
 from projections.checkpoint import Sink
@@ -29,6 +29,7 @@ def follower(settings: Settings, sinks: Sequence[Sink], *, process: str, gather_
         group,
         FactMessages(mapper, epoch_of(settings, process)),
         gather_s=gather_s,
+        tls=kafka_tls_of(settings),
     )
     reader = ReopeningJournalReader(connect, mapper)
     return Follower(sinks, feed, reader, connect=connect, partitions=settings.kafka_partitions)

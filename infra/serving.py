@@ -46,7 +46,7 @@ from application.writer import Writer
 from domain.booking_page import booking_page_id
 from domain.resource_day import PAGE_ID_BYTES, page_id
 from domain.wall_clock import TIME_BYTES, local_day, reached
-from infra.composition import clock_of, epoch_of
+from infra.composition import clock_of, epoch_of, kafka_tls_of
 from infra.database_roles import url_for
 from infra.pools import pool_of
 from infra.read_models import NAMES
@@ -84,7 +84,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
     Raises ``SettingsError``, ``NotMigrated``, ``psycopg.OperationalError`` (a pool that cannot connect among them).
     """
     redis_url = needed(settings.redis_url, "redis_url")
-    kafka_bootstrap = needed(settings.kafka_bootstrap, "kafka_bootstrap")
+    needed(settings.kafka_bootstrap, "kafka_bootstrap")
     digest_secret = needed(settings.digest_secret, "digest_secret").get_secret_value().encode()
     seal = Seal(needed(settings.vault_key, "vault_key").get_secret_value())
     tokens = SignedTokens(
@@ -134,7 +134,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
         sockets = Sockets(Node(verified.bearer, TopicGate(journal), feed, broadcaster))
         metrics = _metrics(ports, fence, broadcaster, sockets)
-        health = _health(pools.journal, probe, kafka_bootstrap, ProjectionLag(pools.journal, NAMES, partitions), clock)
+        health = _health(pools.journal, probe, settings, ProjectionLag(pools.journal, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
         progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME))
         yield Served(app, (writer.run, access_log.run, sockets.run, lambda: progress.run(fence)))
@@ -205,13 +205,14 @@ def _metrics(ports: Ports, fence: Fence, broadcaster: Broadcaster, sockets: Sock
 
 
 def _health(
-    journal: Pool, probe: redis.asyncio.Redis, kafka_bootstrap: str, lag: ProjectionLag, clock: Clock
+    journal: Pool, probe: redis.asyncio.Redis, settings: Settings, lag: ProjectionLag, clock: Clock
 ) -> Health:
+    kafka_bootstrap, tls = needed(settings.kafka_bootstrap, "kafka_bootstrap"), kafka_tls_of(settings)
     return Health(
         (
             Part("postgres", lambda: probes.ask_postgres(journal), effect="nothing can be decided", required=True),
             Part("redis", lambda: probes.ask_redis(probe), effect="slots are slower; sockets are late by seconds"),
-            Part("kafka", lambda: probes.ask_kafka(kafka_bootstrap), effect="read models are late by a second or two"),
+            Part("kafka", lambda: probes.ask_kafka(kafka_bootstrap, tls), effect="read models are late by a second or two"),
             projections_part(lag.measure, clock.now),
         )
     )

@@ -17,7 +17,7 @@ from application.journal import JournalUnavailable
 from application.relaying import Relay, TopicAheadOfJournal
 from application.retrying import RECONNECT_LONGEST_S, retry_delay_s
 from application.stopping import StopRequest
-from infra.composition import NotMigrated
+from infra.composition import NotMigrated, kafka_tls_of
 from infra.database_roles import url_for
 from infra.process import begun, cannot, on_stop
 from infra.settings import Settings, SettingsError, needed
@@ -106,6 +106,7 @@ class RelayProcess:
             self._settings.kafka_topic,
             self._settings.kafka_partitions,
             FactMessages(self._mapper, reader.epoch()),
+            tls=kafka_tls_of(self._settings),
         )
         relay = Relay(reader, topic, self._settings.kafka_partitions, lambda: lowest_checkpoint(connection))
         connection.execute("LISTEN daybook_journal")
