@@ -204,15 +204,17 @@ def _metrics(ports: Ports, fence: Fence, broadcaster: Broadcaster, sockets: Sock
     return metrics
 
 
-def _health(
-    journal: Pool, probe: redis.asyncio.Redis, settings: Settings, lag: ProjectionLag, clock: Clock
-) -> Health:
+def _health(journal: Pool, probe: redis.asyncio.Redis, settings: Settings, lag: ProjectionLag, clock: Clock) -> Health:
     kafka_bootstrap, tls = needed(settings.kafka_bootstrap, "kafka_bootstrap"), kafka_tls_of(settings)
     return Health(
         (
             Part("postgres", lambda: probes.ask_postgres(journal), effect="nothing can be decided", required=True),
             Part("redis", lambda: probes.ask_redis(probe), effect="slots are slower; sockets are late by seconds"),
-            Part("kafka", lambda: probes.ask_kafka(kafka_bootstrap, tls), effect="read models are late by a second or two"),
+            Part(
+                "kafka",
+                lambda: probes.ask_kafka(kafka_bootstrap, tls),
+                effect="read models are late by a second or two",
+            ),
             projections_part(lag.measure, clock.now),
         )
     )

@@ -1,4 +1,4 @@
-"""Facts travel under TLS where the settings say so, to brokers that the named authority vouches for, and to no others."""
+"""Facts travel under TLS where the settings say so, and only to brokers that the named authority vouches for."""
 
 import asyncio
 import ssl
@@ -24,9 +24,9 @@ from adapters.kafka_feed import KafkaFeed
 from adapters.kafka_log import KafkaTopic
 from adapters.kafka_tls import KafkaTls
 from adapters.probes import ask_kafka
-from application.feed import TopicUnavailable
+from application.feed import Delivery, TopicUnavailable
 from infra.program import Program, free_port, listens, stop
-from tests.adapters.kafka_ends import delivery, messages
+from tests.adapters.kafka_ends import deliveries, messages
 
 pytestmark = pytest.mark.security(38)
 
@@ -63,15 +63,16 @@ def test_what_the_relay_publishes_a_follower_receives(broker: TlsBroker) -> None
     relay.tail()
     try:
         _await(lambda: not feed.poll(0.1) and feed.partitions() == {0})
-        sent = delivery(1)
-        relay.publish([sent])
-        received = []
-        _await(lambda: bool(received.extend(feed.poll(0.2)) or received))
+        sent = deliveries(3)
+        relay.publish(sent)
+        received: list[Delivery] = []
+        while not received:
+            received += feed.poll(0.2)
     finally:
         feed.close()
         relay.close()
 
-    assert [one.recorded.position for one in received] == [sent.recorded.position]
+    assert [one.recorded.position for one in received] == [one.recorded.position for one in sent]
 
 
 def test_a_broker_for_which_nobody_vouches_is_refused(broker: TlsBroker) -> None:

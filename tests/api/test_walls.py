@@ -21,6 +21,8 @@ from projections.walls import AUDITOR, FOLLOWER
 from tests.api.house import House, opened_house
 from tests.api.running_api import PARTITIONS, RunningApi
 
+pytestmark = pytest.mark.security(6)
+
 OF_EVERYBODY = {
     "checkpoint": "how far a read model has come",
     "pruned": "from where on changes are held",

@@ -35,6 +35,8 @@ REFUSED: tuple[LiteralString, ...] = (
     f"SET ROLE {APPENDER}",
 )
 
+pytestmark = pytest.mark.security(38)
+
 
 @pytest.mark.parametrize("role", [API, FOLLOWER, AUDITOR])
 @pytest.mark.parametrize("statement", REFUSED)
