@@ -118,7 +118,7 @@ class PostgresVault:
         return {UUID(row[2].removeprefix(NOTE)): self._opened(organization_id, row).decode() for row in rows}
 
     async def erase(self, organization_id: UUID, subject_id: UUID) -> None:
-        async with self.walls.of(organization_id).connection() as connection:
+        async with self.walls.of(organization_id).transaction() as connection:
             await connection.execute(_ERASE, (organization_id, subject_id))  # the records go with their key
 
     async def ensure_key_fits(self) -> None:

@@ -1,75 +1,75 @@
-"""Connections that see one organization: row-level security is told which with the first statement, at no round trip.
+"""Queries that see one organization: row-level security is told which within the very statement, at no round trip.
 
-The setting stays with the connection; whoever takes it next either needs the same or sends his own along, in a pipeline
-that PostgreSQL answers at once. So nothing may hold a connection of such a pool but by way of ``Walls``.
-
-Not in the statement itself: PostgreSQL is free to read rows before it evaluates a ``set_config`` elsewhere in the same
-statement, and does (see the decision record). In a pipeline one statement is over before the next begins.
+PostgreSQL promises no order in which a statement's parts are evaluated. It needs none here: the setting lasts as long
+as the statement's transaction and is made nowhere else, so at any instant it is this organization's or not set at all.
+A row that is read too early is not shown. That none is read too early is the plan's doing: what is asked depends on
+what the setting's function answers.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.sql import SQL
 from psycopg_pool import AsyncConnectionPool
 
-SETTING = "daybook.organizations"
-_SEE = "SELECT set_config('daybook.organizations', %s, false)"
-_SEE_IN_TRANSACTION = "SELECT set_config('daybook.organizations', %s, true)"
+_SEE = "SELECT set_config('daybook.organizations', %s, true)"
+_NAMED = "daybook_organizations"
+_HEAD = (
+    "SELECT its.* FROM (SELECT set_config('daybook.organizations', %s, true) AS seen OFFSET 0) AS wall"
+    " CROSS JOIN LATERAL (SELECT * FROM ("
+)
+_HEAD_BY_NAME = _HEAD.replace("%s", f"%({_NAMED})s")
+_TAIL = ") AS asked WHERE wall.seen IS NOT NULL OFFSET 0) AS its"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Walls:
-    """A pool of connections in autocommit. ``of``: those that see some organizations; by itself: nobody's rows."""
+    """A pool in autocommit. ``of``: what organizations may see of it; ``connection``: what is nobody's."""
 
     pool: AsyncConnectionPool[Any]
-    _seen: WeakKeyDictionary[AsyncConnection[Any], str] = field(default_factory=WeakKeyDictionary)
-    """What each connection is known to see. One that is not in it is told, whatever it saw."""
 
     def of(self, *organization_ids: UUID) -> "Walled":
-        return Walled(self, ",".join(map(str, organization_ids)))
+        return Walled(self.pool, ",".join(map(str, organization_ids)))
 
     def connection(self) -> Any:
-        return Walled(self, "").connection()
+        return self.pool.connection()
 
 
 @dataclass(frozen=True, slots=True)
 class Walled:
-    walls: Walls
+    pool: AsyncConnectionPool[Any]
     organizations: str
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator["Seeing"]:
-        async with self.walls.pool.connection() as connection:
-            yield Seeing(connection, self.walls._seen, self.organizations)
+        async with self.pool.connection() as connection:
+            yield Seeing(connection, self.organizations)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """A connection in a transaction. What it sees is forgotten with its end, however it ends."""
-        async with self.walls.pool.connection() as connection, connection.transaction():
-            await connection.execute(_SEE_IN_TRANSACTION, (self.organizations,))
+        """A connection in a transaction, to write. What it sees ends with it."""
+        async with self.pool.connection() as connection, connection.transaction():
+            await connection.execute(_SEE, (self.organizations,))
             yield connection
 
 
 @dataclass(frozen=True, slots=True)
 class Seeing:
+    """Asks queries within the walls; they may read only, and answer in their own order."""
+
     connection: AsyncConnection[Any]
-    seen: WeakKeyDictionary[AsyncConnection[Any], str]
     organizations: str
 
-    async def execute(self, query: Any, params: Any = None, *, binary: bool = False) -> AsyncCursor[Any]:
-        """As psycopg's, in the same number of round trips."""
-        connection, seen = self.connection, self.seen
-        if seen.get(connection) == self.organizations:
-            return await connection.execute(query, params, binary=binary)
-        # An error takes the setting back with the rest of the pipeline: then it is not known what is seen.
-        seen.pop(connection, None)
-        async with connection.pipeline():
-            await connection.execute(_SEE, (self.organizations,))
-            cursor = await connection.execute(query, params, binary=binary)
-        seen[connection] = self.organizations
-        return cursor
+    async def execute(self, query: Any, params: Any = (), *, binary: bool = False) -> AsyncCursor[Any]:
+        """As psycopg's, of a query."""
+        given: Mapping[str, Any] | list[Any]
+        if isinstance(params, Mapping):
+            head, given = _HEAD_BY_NAME, {_NAMED: self.organizations, **params}
+        else:
+            head, given = _HEAD, [self.organizations, *params]
+        walled = f"{head}{query}{_TAIL}" if isinstance(query, str) else SQL(head) + query + SQL(_TAIL)
+        return await self.connection.execute(walled, given, binary=binary)

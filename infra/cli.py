@@ -135,6 +135,14 @@ def verify(*, as_json: Json = False) -> None:
 
 
 @app.command()
+def doctor(*, as_json: Json = False) -> None:
+    """Look at this deployment and say what is unsafe, and what to do about it."""
+    from infra.processes.doctor import run
+
+    _end(run(as_json=as_json))
+
+
+@app.command()
 def real(
     *,
     data: Annotated[Path, typer.Option(help="The rows, CSV, gzipped.")] = Path(
