@@ -9,7 +9,8 @@ what the setting's function answers.
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection, AsyncCursor
@@ -66,10 +67,17 @@ class Seeing:
 
     async def execute(self, query: Any, params: Any = (), *, binary: bool = False) -> AsyncCursor[Any]:
         """As psycopg's, of a query."""
-        given: Mapping[str, Any] | list[Any]
         if isinstance(params, Mapping):
-            head, given = _HEAD_BY_NAME, {_NAMED: self.organizations, **params}
-        else:
-            head, given = _HEAD, [self.organizations, *params]
-        walled = f"{head}{query}{_TAIL}" if isinstance(query, str) else SQL(head) + query + SQL(_TAIL)
-        return await self.connection.execute(walled, given, binary=binary)
+            named = {_NAMED: self.organizations, **params}
+            return await self.connection.execute(_walled(query, _HEAD_BY_NAME), named, binary=binary)
+        return await self.connection.execute(_walled(query, _HEAD), [self.organizations, *params], binary=binary)
+
+
+def _walled(query: Any, head: LiteralString) -> Any:
+    return _walled_text(query, head) if isinstance(query, str) else SQL(head) + query + SQL(_TAIL)
+
+
+@lru_cache(maxsize=256)
+def _walled_text(query: str, head: str) -> str:
+    """The same object each time: psycopg finds by it what it has prepared."""
+    return f"{head}{query}{_TAIL}"

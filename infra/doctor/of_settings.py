@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 
-from infra.doctor.finding import Finding, advice, looked, stays_here, unsafe
+from infra.doctor.finding import Finding, advice, stays_here, unsafe
 from infra.secret_settings import SECRETS, readable_by_others
 from infra.settings import Settings, variable
 
@@ -18,9 +17,9 @@ PROVIDERS = {
 
 
 def of_settings(settings: Settings, environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    checks = (environment, complete, secrets, public_url, hosts, clock, providers)
-    yield from looked("settings", [partial(check, settings) for check in checks], ())
-    yield from looked("settings", [partial(files, settings, environ)], (OSError,))
+    for check in (environment, complete, secrets, public_url, hosts, clock, providers):
+        yield from check(settings)
+    yield from files(settings, environ)
 
 
 def environment(settings: Settings) -> Iterator[Finding]:
@@ -54,12 +53,13 @@ def _same(settings: Settings) -> bool:
 
 
 def files(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Raises ``OSError``."""
     named = {f"{variable(name)}_FILE": environ.get(f"{variable(name)}_FILE") for name in SECRETS}
     named[variable("firebase_credentials")] = str(settings.firebase_credentials or "")
     named[variable("kafka_key_file")] = str(settings.kafka_key_file or "")
     for setting, path in named.items():
-        if path and readable_by_others(Path(path)):
+        if path and not Path(path).is_file():
+            yield unsafe("settings.files", f"{setting}: there is no file {path}", "name one, or unset it")
+        elif path and readable_by_others(Path(path)):
             yield unsafe(
                 "settings.files", f"{setting}: everybody on this machine can read {path}", f"chmod 0600 {path}"
             )

@@ -41,11 +41,14 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(servers: EmbeddedStack, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+def deployment(
+    servers: EmbeddedStack, postgres_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Deployment:
     import os
 
     for name in [name for name in os.environ if name.startswith("DAYBOOK_")]:
         monkeypatch.delenv(name)
+    (tmp_path / "firebase.json").touch(mode=0o600)
     return Deployment(
         {
             "database_url": _as_the_apis_user(postgres_url),
@@ -60,7 +63,7 @@ def deployment(servers: EmbeddedStack, postgres_url: str, monkeypatch: pytest.Mo
             "sendgrid_api_key": "SG.x",
             "sendgrid_from": "a@booking.example",
             "twilio_account_sid": "AC1",
-            "firebase_credentials": Path("/nowhere.json"),
+            "firebase_credentials": tmp_path / "firebase.json",
         }
     )
 
@@ -123,6 +126,8 @@ def test_a_secret_that_everybody_can_read_is_told(
     settings = deployment.settings(firebase_credentials=key)
 
     assert checks(of_settings.of_settings(settings, {"DAYBOOK_VAULT_KEY_FILE": str(key)})) == expected * 2
+    key.unlink()
+    assert checks(of_settings.of_settings(settings, {})) == ["settings.files"]
 
 
 # PostgreSQL
