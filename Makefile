@@ -4,16 +4,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCK := infra/dependencies/requirements.lock
+# What looks at the dependencies lives apart from them: it has many of its own.
+SUPPLY := $(VENV)/supply
 PORT ?= 8000
 DATA_DIR ?=
 # What `make real` replays.
 DATA ?= ../shared/data/vitoria-appointments.csv.gz
 # Of `make bench`, only these rows.
 ROWS ?=
+# Of `make audit`: 1, to fail also where the advisories cannot be reached.
+STRICT ?=
 # Two workers: each has its own PostgreSQL, Valkey and broker.
 WORKERS ?= 2
 
-.PHONY: dev test check real bench torture test-kafka format clean help
+.PHONY: dev test check real bench torture test-kafka lock sbom audit format clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -23,12 +28,16 @@ help:
 	@echo "make real        replay 39,596 real appointments through the HTTP API"
 	@echo "make bench       what it costs, beside no-ops, CRUD and others; ROWS=<key,key> for some of the rows"
 	@echo "make test-kafka  broker contracts and one journey on Apache Kafka itself (needs Java and Maven)"
+	@echo "make lock        pin every dependency anew, by version and hash"
+	@echo "make sbom        what Daybook is made of, as CycloneDX, into sbom.json"
+	@echo "make audit       whether a known advisory concerns any of it"
 
-# Installed again only when pyproject.toml is newer than the last installation.
-$(STAMP): pyproject.toml
+# Installed again only when what is to be installed has changed. Nothing whose hash is not in the lock is.
+$(STAMP): pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Daybook needs Python 3.11 or later: make PYTHON=python3.x")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 dev: $(STAMP)
@@ -53,6 +62,24 @@ test-kafka: $(STAMP)
 
 bench: $(STAMP)
 	@exec $(BIN)/python -m tests.bench $(if $(ROWS),--rows '$(ROWS)')
+
+$(SUPPLY)/.installed: Makefile
+	@$(PYTHON) -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit~=2.10' 'cyclonedx-bom~=7.5' 'uv>=0.9'
+	@touch $@
+
+# One lock for every Python from 3.11 on and every system.
+lock: $(SUPPLY)/.installed
+	@$(SUPPLY)/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-header --quiet --upgrade --output-file $(LOCK)
+
+sbom: $(SUPPLY)/.installed
+	@$(SUPPLY)/bin/cyclonedx-py requirements $(LOCK) --pyproject pyproject.toml --output-reproducible -o sbom.json
+	@echo "sbom.json: $$(grep -c '"purl"' sbom.json) packages"
+
+# Fails where an advisory is known. Where it could not ask it says so, and fails with STRICT=1 only.
+audit: $(SUPPLY)/.installed
+	@$(SUPPLY)/bin/python infra/dependencies/audit.py $(SUPPLY)/bin/pip-audit || { test $$? = 3 && test -z '$(STRICT)'; }
 
 torture:
 	@echo "make $@: not built yet; nothing was run" >&2

@@ -22,7 +22,7 @@ def of_redis(settings: Settings) -> Iterator[Finding]:
         yield from looked("redis", checks, (redis.RedisError, OSError))
 
 
-def answers(client: "redis.Redis[Any]") -> Iterator[Finding]:
+def answers(client: redis.Redis) -> Iterator[Finding]:
     """Raises ``RedisError`` where it does not."""
     client.ping()
     yield from ()
@@ -35,7 +35,6 @@ def encryption(url: str) -> Iterator[Finding]:
 
 def authentication(url: str) -> Iterator[Finding]:
     """Whether it answers whoever names no password. Raises ``RedisError``."""
-    named = redis.connection.parse_url(url)
     client = redis.Redis.from_url(url, socket_timeout=WITHIN_S, socket_connect_timeout=WITHIN_S)
     for secret in ("username", "password"):
         client.connection_pool.connection_kwargs.pop(secret, None)
@@ -45,7 +44,7 @@ def authentication(url: str) -> Iterator[Finding]:
         return
     finally:
         client.close()
-    tell = advice if stays_here(str(named.get("host", ""))) else unsafe
+    tell = advice if stays_here(host_of(url)) else unsafe
     yield tell(
         "redis.auth",
         "it answers whoever reaches it, without a password",
@@ -53,7 +52,7 @@ def authentication(url: str) -> Iterator[Finding]:
     )
 
 
-def memory(client: "redis.Redis[Any]") -> Iterator[Finding]:
+def memory(client: redis.Redis) -> Iterator[Finding]:
     """Raises ``RedisError``."""
     try:
         said: Any = client.config_get("maxmemory*")

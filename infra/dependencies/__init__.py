@@ -1,0 +1,1 @@
+"""What Daybook stands on: pinned by version and hash in ``requirements.lock``, and asked about for known advisories."""
