@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from infra.program import Process, Program, free_port, listens, stop
+from infra.program import Process, Program, free_port, let_pass, listens, stop
 
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 20.0
@@ -40,6 +40,9 @@ POSTGRES_SETTINGS = {
     "log_checkpoints": "off",
     "log_line_prefix": "",
 }
+
+# A copy of a database has all of it but the rights on the database itself.
+_SAME_RIGHTS = "UPDATE pg_database d SET datacl = t.datacl FROM pg_database t WHERE t.datname = %s AND d.datname = %s"
 
 
 class ServerFailed(Exception):  # noqa: N818  reads as what it says
@@ -61,8 +64,8 @@ class EmbeddedServers:
         self._valkey_dir.mkdir(exist_ok=True)
         user = _postgres_user()
         if user:
-            _let_pass(self._postgres_dir.parent)
-            _let_pass(postgres_bin().parent)
+            let_pass(self._postgres_dir.parent)
+            let_pass(postgres_bin().parent)
         if not (self._postgres_dir / "PG_VERSION").exists():
             self._postgres_dir.mkdir(mode=0o700, exist_ok=True)
             _own(self._postgres_dir, user)
@@ -100,12 +103,7 @@ class EmbeddedServers:
             if not exists:
                 statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
                 connection.execute(statement.format(sql.Identifier(database), sql.Identifier(template)))
-                # All is copied but the rights on the database itself.
-                connection.execute(
-                    "UPDATE pg_database SET datacl = its.datacl FROM pg_database its"
-                    " WHERE pg_database.datname = %s AND its.datname = %s",
-                    (database, template),
-                )
+                connection.execute(_SAME_RIGHTS, (template, database))
 
     def drop_database(self, database: str) -> None:
         """Drop the database, whoever is still connected to it."""
@@ -296,11 +294,3 @@ def _is_postgres(pid: int, data_dir: Path) -> bool:
 def _own(path: Path, user: str | None) -> None:
     if user:
         shutil.chown(path, user, user)
-
-
-def _let_pass(directory: Path) -> None:
-    """Let other users search (not list) the directories down to here: PostgreSQL's user has to get through."""
-    for step in (directory, *directory.parents):
-        mode = step.stat().st_mode
-        if not mode & 0o001:
-            step.chmod(mode | 0o001)
