@@ -13,7 +13,7 @@ from adapters.clock import ReplayClock, SystemClock
 from adapters.journal_reader import PostgresJournalReader
 from adapters.kafka_tls import KafkaTls
 from application.clock import Clock
-from infra.database_roles import url_for
+from infra.database_roles import role_of, url_for
 from infra.settings import Settings
 
 PATIENCE_S: dict[int, float] = {Ping.REJECT: 60.0, Ping.NO_RESPONSE: 5.0}
@@ -36,11 +36,15 @@ def connecting(settings: Settings, process: str) -> Callable[[], Connection[Any]
 def epoch_of(settings: Settings, process: str) -> UUID:
     """The journal's epoch. Raises ``NotMigrated``, ``psycopg.OperationalError``."""
     await_database(settings.database_url)
-    with connecting(settings, process)() as connection:
-        try:
+    try:
+        with connecting(settings, process)() as connection:
             return PostgresJournalReader(connection).epoch()
-        except psycopg.errors.UndefinedTable:
+    except psycopg.errors.UndefinedTable:
+        raise NotMigrated from None
+    except psycopg.OperationalError as refused:
+        if f'role "{role_of(process)}" does not exist' in str(refused):
             raise NotMigrated from None
+        raise
 
 
 def await_database(url: str) -> None:
