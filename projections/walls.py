@@ -10,10 +10,9 @@ from psycopg import Cursor
 
 API, FOLLOWER, AUDITOR = "daybook_api", "daybook_follower", "daybook_auditor"
 """The roles that processes have in the database; ``daybook migrate`` makes them."""
-SETTING = "daybook.organizations"
-"""Whose rows the session may see: their ids, separated by commas. Not set: nobody's."""
 
-# In a sub-select, so that PostgreSQL reads the setting once per query and not once per row.
+# Organizations are set by their ids, separated by commas; not set: nobody's rows. In a sub-select, so that PostgreSQL
+# reads the setting once per query and not once per row.
 OWN_ROWS = (
     "organization_id = ANY ((SELECT string_to_array(nullif(current_setting('daybook.organizations', true), ''), ',')"
     "::uuid[])::uuid[])"

@@ -12,7 +12,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 from psycopg_pool import AsyncConnectionPool
 
-from adapters.walls import Walls
+from adapters.walls import _HEAD, Walls, _walled
 from application.feed import partition_of
 from infra.database_roles import url_for
 from infra.read_models import NAMES
@@ -141,6 +141,27 @@ def test_a_table_without_an_organization_has_a_reason(houses: list[House], api: 
     )
 
     assert [(schema, table) for schema, table in without if table not in OF_EVERYBODY] == []
+
+
+def test_a_list_within_walls_is_read_by_its_index_in_its_order(
+    houses: list[House], as_api: psycopg.Connection[Any]
+) -> None:
+    page = "SELECT * FROM audit_trail.fact WHERE organization_id = %s ORDER BY position DESC LIMIT 20"
+
+    async def plan() -> str:
+        async with (
+            AsyncConnectionPool(as_api.info.dsn, min_size=1, max_size=1) as pool,
+            pool.connection() as connection,
+        ):
+            await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+            query = _walled(page, _HEAD)
+            rows = await connection.execute(f"EXPLAIN {query}", (houses[0].id, houses[0].id))
+            return "\n".join(line for (line,) in await rows.fetchall())
+
+    found = asyncio.run(plan())
+
+    assert "Index Scan Backward using fact_by_organization" in found
+    assert "Sort" not in found
 
 
 def test_a_rebuilt_read_model_has_its_walls_again(houses: list[House], api: RunningApi) -> None:

@@ -44,6 +44,24 @@ def test_migrating_again_changes_nothing(empty_url: str) -> None:
     assert epochs(empty_url) == before
 
 
+def test_whoever_owns_the_database_may_migrate_it_without_being_a_superuser(
+    servers: EmbeddedStack, migrated_template: str
+) -> None:
+    """Once a superuser has made the roles, as here another database's migration has."""
+    name = f"owned_{uuid4().hex}"
+    with psycopg.connect(servers.database_url(migrated_template), autocommit=True) as superuser:
+        superuser.execute(f"CREATE ROLE {name} LOGIN".encode())
+        superuser.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
+        roles = "daybook_api, daybook_follower, daybook_auditor, daybook_appender"
+        superuser.execute(f"GRANT {roles} TO {name}".encode())
+        url = servers.database_url(name).replace("postgresql://postgres@", f"postgresql://{name}@")
+        migrate(url)
+        migrate(url)
+        assert len(epochs(url)) == 1
+        servers.drop_database(name)
+        superuser.execute(f"DROP ROLE {name}".encode())
+
+
 def test_the_insert_function_without_a_lock_does_not_exist(empty_url: str) -> None:
     migrate(empty_url)
     with psycopg.connect(empty_url) as connection:
