@@ -34,6 +34,7 @@ from api import (
     waitlist,
 )
 from api.contract import describe
+from api.cross_origin import Origins
 from api.edge import Edge
 from api.health import Health
 from api.metrics import Metrics
@@ -87,6 +88,7 @@ def create_app(
     metrics: Metrics,
     sockets: Sockets | None = None,
     lifespan: Lifespan | None = None,
+    origins: Origins | None = None,
 ) -> FastAPI:
     """The ASGI application. The writer and the sockets are run by whoever composes it, in ``lifespan``, say."""
     app = FastAPIOffline(
@@ -108,6 +110,6 @@ def create_app(
         app.state.sockets = sockets
         app.router.routes.extend(stream.router.routes)
     answer_with_problems(app, ports.outages)
-    app.add_middleware(Edge, metrics=metrics)
+    app.add_middleware(Edge, metrics=metrics, limits=ports.limits, origins=origins)
     describe(app)
     return app

@@ -21,6 +21,7 @@ _STATUS = {
     415: "The body is of another media type.",
     422: "Values that are not valid, or an Idempotency-Key that was used with another request.",
     428: "If-Match is missing.",
+    429: "Asked too often: try again after Retry-After seconds.",
     503: "Not at the moment: try again after Retry-After seconds.",
 }
 _KEY = {
@@ -110,7 +111,7 @@ def command(
     """The keyword arguments of a route that changes something. ``permission``: the row of the policy that it asks;
     None: it is open to anyone.
     """
-    statuses = {400, 409, 413, 415, 422, 503, *problems}
+    statuses = {400, 409, 413, 415, 422, 429, 503, *problems}
     if permission:
         statuses |= {401, 403, 404}
     if if_match:
@@ -138,7 +139,7 @@ def query(
     answer: Any, operation_id: str, permission: str, *, etag: bool = False, problems: Iterable[int] = (404,)
 ) -> dict[str, Any]:
     """The keyword arguments of a route that only reads."""
-    statuses = {400, 401, 403, 422, 503, *problems}
+    statuses = {400, 401, 403, 422, 429, 503, *problems}
     ok: dict[str, Any] = {"headers": {"ETag": _ETAG}} if etag else {}
     return {
         "operation_id": operation_id,
@@ -153,7 +154,7 @@ def door(answer: type[BaseModel], operation_id: str) -> dict[str, Any]:
     return {
         "operation_id": operation_id,
         "response_model": answer,
-        "responses": problems_at((400, 401, 413, 422, 503)),
+        "responses": problems_at((400, 401, 413, 422, 429, 503)),
         "openapi_extra": {"parameters": [{**_KEY, "required": False}]},
     }
 

@@ -8,8 +8,11 @@ from domain.permissions import Actor
 
 
 def actor_of_request(request: Request) -> Actor:
-    """Raises ``InvalidToken`` unless the request carries a good bearer token."""
+    """Raises ``InvalidToken`` unless the request carries a good bearer token; ``TooManyRequests``."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise InvalidToken
-    return ports_of(request).verified.bearer(token.strip()).actor
+    ports = ports_of(request)
+    actor = ports.verified.bearer(token.strip()).actor
+    ports.limits.admitted(request.scope, actor)
+    return actor

@@ -19,7 +19,10 @@ from pydantic import ConfigDict, ValidationError, create_model
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from api.limits import behind_door
 from api.problems import Rejected
+
+VALUES_MAX = 50_000
 
 _JSON = re.compile(r"\s*application/([^;]*\+)?json\s*(;|$)", re.ASCII | re.IGNORECASE)
 
@@ -33,6 +36,7 @@ class Operation(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **declared: Any) -> None:
         super().__init__(path, endpoint, **declared)
         if self.body_field is not None and isinstance(self.body_field.field_info, Form):
+            self.app = behind_door(self.path_format, self.methods, self.app)
             return
         takes: Any = self.dependant
         body = takes.body_params[0] if takes.body_params else None
@@ -48,7 +52,7 @@ class Operation(APIRoute):
             body=_field(body) if body else (None, None),
         )
         self._validated = sent.__pydantic_validator__.validate_python
-        self.app = self._perform
+        self.app = behind_door(self.path_format, self.methods, self._perform)
 
     async def _perform(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -84,9 +88,16 @@ async def _body(request: Request) -> bytes:
         raise Rejected("malformed-request", "The body ended before its end.") from None
 
 
+def _ensure_few_values(body: bytes) -> None:
+    """Each value costs a hundred bytes and a look at it. No operation of ours takes as many as this."""
+    if len(body) > VALUES_MAX and body.count(b",") + body.count(b":") > VALUES_MAX:
+        raise Rejected("malformed-request", f"The body has more than {VALUES_MAX} values.")
+
+
 async def _document(request: Request) -> object:
     if not _JSON.match(request.headers.get("content-type", "")):
         raise Rejected("unsupported-media-type", "Send the body as application/json, and say so in Content-Type.")
+    _ensure_few_values(await request.body())
     try:
         return await request.json()
     except json.JSONDecodeError as wrong:

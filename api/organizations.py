@@ -1,9 +1,10 @@
 """Organizations: open sign-up makes one with its owner; members see their own."""
 
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from api.commanding import AnonymouslyCommanded, Changed, IfMatch, answered
@@ -13,15 +14,17 @@ from api.passwords import NewPassword
 from api.people import newcomer
 from api.reading import Asked, Cursor, Limit, Listed, page, place_of, shown
 from api.shapes import NewOrganizationShape, OrganizationShape
-from api.values import Body, Email, Name, ZoneName
+from api.values import Body, Count, Email, Name, ZoneName
 from application.accounts import RegisterOrganization, register_organization
-from application.catalogue import RenameOrganization, rename_organization
+from application.catalogue import ChangeOrganization
+from application.catalogue import change_organization as change_it
 from application.sign_in import sign_in_name_id
 from application.vault import Person
 from domain.account import Role
 from domain.organization import Organization
 from domain.permissions import Actor, ensure_may
 from domain.refusals import NotFound
+from domain.self_service import OPEN_MAX
 
 router = APIRouter(prefix="/v1/organizations", tags=["organizations"], route_class=Operation)
 
@@ -52,10 +55,25 @@ class NewOrganization(Body):
     owner: NewOwner
 
 
-class OrganizationChange(Body):
-    model_config = ConfigDict(json_schema_extra={"example": {"name": "Clínica da Praia"}})
+class SelfServiceChange(Body):
+    """What whoever books for themselves may have open at once: holds, and bookings to come."""
 
-    name: Name
+    open_holds_max: Annotated[Count, Field(ge=1, le=OPEN_MAX)] | None = None
+    bookings_ahead_max: Annotated[Count, Field(ge=1, le=OPEN_MAX)] | None = None
+
+
+class OrganizationChange(Body):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "name": "Clínica da Praia",
+                "self_service": {"open_holds_max": 3, "bookings_ahead_max": 20},
+            }
+        }
+    )
+
+    name: Name | None = None
+    self_service: SelfServiceChange = SelfServiceChange()
 
 
 @router.post("", **command(NewOrganizationShape, "signUpOrganization", None, creates=True))
@@ -113,10 +131,23 @@ async def change_organization(
 ) -> Response:
     if organization_id != call.actor.organization_id:
         raise NotFound("organization", organization_id)
-    answer = await call.submit(rename_organization, RenameOrganization(name=body.name, if_version=if_version))
-    own, _ = await asked.require(Organization, organization_id)
-    return answered(answer, besides={"name": body.name, "time_zone": own.time_zone})
+    wanted = ChangeOrganization(
+        name=body.name,
+        open_holds_max=body.self_service.open_holds_max,
+        bookings_ahead_max=body.self_service.bookings_ahead_max,
+        if_version=if_version,
+    )
+    answer = await call.submit(change_it, wanted)
+    own, version = await asked.require(Organization, organization_id)
+    shown_now = shown_organization(own, version)
+    return answered(answer, besides={name: shown_now[name] for name in ("name", "time_zone", "self_service")})
 
 
 def shown_organization(own: Organization, version: int) -> dict[str, object]:
-    return {"id": own.id, "name": own.name, "time_zone": own.time_zone, "version": version}
+    return {
+        "id": own.id,
+        "name": own.name,
+        "time_zone": own.time_zone,
+        "self_service": own.self_service,
+        "version": version,
+    }

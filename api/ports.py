@@ -6,6 +6,7 @@ from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
+from api.limits import RateLimits
 from api.verified_tokens import VerifiedTokens
 from application.access_log import AccessLog
 from application.clock import Clock
@@ -13,6 +14,7 @@ from application.holidays import HolidayCalendar
 from application.journal import Journal
 from application.recurrences import Recurrences
 from application.sign_in import Door
+from application.sign_in_tries import Threshold
 from application.slots import Sources
 from application.vault import Vault
 from application.writer import Writer
@@ -44,6 +46,8 @@ class Ports:
     holidays: HolidayCalendar
     door: Door
     access_log: AccessLog
+    limits: RateLimits
+    threshold: Threshold
     verified: VerifiedTokens
     fence: ReadFence
     digest_secret: bytes

@@ -20,12 +20,20 @@ class VersionedShape(BaseModel):
     version: int
 
 
+class SelfServiceShape(BaseModel):
+    open_holds_max: int
+    bookings_ahead_max: int
+
+
 class OrganizationShape(VersionedShape):
     name: str
     time_zone: str
+    self_service: SelfServiceShape
 
 
-class NewOrganizationShape(OrganizationShape):
+class NewOrganizationShape(VersionedShape):
+    name: str
+    time_zone: str
     owner_account_id: UUID
 
 

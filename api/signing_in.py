@@ -17,9 +17,10 @@ from api.ports import ports_of
 from api.problems import Rejected
 from api.reading import shown
 from api.shapes import RegisteredShape, TokenShape
+from api.tries import guarded, remember_device
 from api.values import EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX, Body, Email, Locale, Name, Phone, Push, normalized_email
 from application.accounts import RegisterAsCustomer, register_as_customer
-from application.sign_in import refresh, sign_in, sign_in_name_id
+from application.sign_in import Door, refresh, sign_in, sign_in_name_id
 from application.vault import Person
 from domain.account import Role
 from domain.permissions import Actor
@@ -67,7 +68,7 @@ async def issue_token(
     door = ports_of(request).door
     match grant_type:
         case "password" if username is not None and password is not None:
-            actor, successor = await sign_in(door, normalized_email(username), password)
+            return await _signed_in_with_password(request, normalized_email(username), password)
         case "refresh_token" if refresh_token is not None:
             key = idempotency_key(request, required=False)
             actor, successor = await refresh(door, refresh_token, retry_key=key)
@@ -77,6 +78,18 @@ async def issue_token(
             raise Rejected("invalid-request", f"grant_type {grant_type} needs {' and '.join(needed)}.", errors=errors)
         case _:
             raise Rejected("unsupported-grant", "grant_type is password or refresh_token.")
+    return _tokens(door, actor, successor)
+
+
+async def _signed_in_with_password(request: Request, email: str, password: str) -> Response:
+    ports = ports_of(request)
+    actor, successor = await guarded(request, email, lambda: sign_in(ports.door, email, password))
+    answer = _tokens(ports.door, actor, successor)
+    remember_device(request, answer, email)
+    return answer
+
+
+def _tokens(door: Door, actor: Actor, successor: str) -> Response:
     return shown(
         {
             "access_token": door.access_tokens.issue(actor),

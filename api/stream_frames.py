@@ -13,7 +13,7 @@ _ENVELOPE_BYTES_MAX: Final = 512
 
 GONE, UNSUPPORTED, TOO_BIG, INTERNAL = 1001, 1003, 1009, 1011
 MALFORMED, UNAUTHENTICATED, NOT_ALLOWED, NO_SUCH_TOPIC, NO_INIT = 4400, 4401, 4403, 4404, 4408
-ID_IN_USE, TOO_MANY, TOO_SLOW, UNAVAILABLE = 4409, 4413, 4429, 4503
+ID_IN_USE, IDLE, TOO_MANY, FLOODING, TOO_SLOW, UNAVAILABLE = 4409, 4410, 4413, 4420, 4429, 4503
 
 SubscriptionId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 """The client's own name of a subscription; every frame about it carries it."""

@@ -9,6 +9,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api import stream_frames as frames
 from api.broadcaster import CHANGES_PER_TOPIC, Broadcaster, Subscription
+from api.limits import SocketLimits
 from api.outbox import Outbox
 from api.stream_frames import FromClient, Init, MalformedFrame, Pong, Subscribe, Unsubscribe
 from api.topics import NotAdmitted, TopicGate
@@ -19,6 +20,8 @@ from projections.change_feed import ChangeFeed, ChangesUnavailable
 SUBSCRIPTIONS_MAX = 100
 BREATHER_FRAMES = 64
 """A sender that always finds a frame and a writable socket lets the others have a turn after so many."""
+
+USUAL_BOUNDS = SocketLimits()
 
 _log = structlog.get_logger(__name__)
 
@@ -53,6 +56,7 @@ class Node:
     gate: TopicGate
     feed: ChangeFeed
     broadcaster: Broadcaster
+    bounds: SocketLimits = USUAL_BOUNDS
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +67,9 @@ class Session:
     outbox: Outbox = field(init=False)
     sending_since: float | None = None
     """When the frame that the client has not taken yet was handed to its socket (event loop seconds)."""
+    _heard_at: float = field(init=False)
+    _may_say: float = field(init=False)
+    """How many frames it may send at once now."""
     _subscriptions: dict[str, Subscription | None] = field(default_factory=dict)
     _histories: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -70,6 +77,17 @@ class Session:
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(lambda: self.close(frames.TOO_SLOW, "the client does not read"))
+        self._heard_at, self._may_say = asyncio.get_running_loop().time(), float(self.node.bounds.frames_burst)
+
+    def is_idle(self, now: float) -> bool:
+        """It follows nothing, and has said nothing for long (event loop seconds)."""
+        return not self._subscriptions and now - self._heard_at > self.node.bounds.idle_s
+
+    def _says_too_much(self) -> bool:
+        bounds, now = self.node.bounds, asyncio.get_running_loop().time()
+        self._may_say = min(bounds.frames_burst, self._may_say + (now - self._heard_at) * bounds.frames_per_s) - 1
+        self._heard_at = now
+        return self._may_say < 0
 
     def close(self, code: int, reason: str) -> None:
         """From anywhere on the event loop; the first reason counts."""
@@ -118,10 +136,14 @@ class Session:
             try:
                 frame = await next_frame(self.websocket)
             except MalformedFrame as malformed:
+                if self._says_too_much():
+                    return self.close(frames.FLOODING, "too many frames")
                 self.outbox.put(frames.error(frames.MALFORMED, str(malformed)))
                 continue
             except Closed as closed:
                 return self.close(closed.code, closed.reason)
+            if self._says_too_much():
+                return self.close(frames.FLOODING, "too many frames")
             match frame:
                 case Subscribe():
                     self._subscribe(frame, group)

@@ -4,7 +4,7 @@ When a resource can be had is in ``application.resource_times``, which of severa
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -12,7 +12,14 @@ from zoneinfo import ZoneInfo, available_timezones
 from application.decision import Decision, View
 from domain.fact import Fact
 from domain.location import Location, LocationChanged, LocationOpened
-from domain.organization import Directory, Organization, OrganizationRenamed, ResourceListed, directory_id
+from domain.organization import (
+    Directory,
+    Organization,
+    OrganizationRenamed,
+    ResourceListed,
+    SelfServiceLimited,
+    directory_id,
+)
 from domain.permissions import Actor, ensure_may
 from domain.pool import Pool
 from domain.refusals import InvalidValue
@@ -24,6 +31,7 @@ from domain.resource import (
     Shift,
     ensure_valid_hours,
 )
+from domain.self_service import ensure_valid_self_service
 from domain.service import Requirement, Service, ServiceOffered, ServiceTermsChanged, Terms, ensure_valid_terms
 
 ZONES = frozenset(available_timezones())
@@ -31,8 +39,12 @@ ZONES = frozenset(available_timezones())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenameOrganization:
-    name: str
+class ChangeOrganization:
+    """None: as it is. ``open_holds_max``, ``bookings_ahead_max``: see ``SelfServiceTerms``."""
+
+    name: str | None = None
+    open_holds_max: int | None = None
+    bookings_ahead_max: int | None = None
     if_version: int | None = None
 
 
@@ -93,11 +105,18 @@ def ensure_zone(name: str) -> None:
     ZoneInfo(name)
 
 
-def rename_organization(view: View, command: RenameOrganization, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
+def change_organization(view: View, command: ChangeOrganization, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
     ensure_may(actor, "organization.change")
     own = view.require(Organization, actor.organization_id, actor)
     view.ensure_version(own.id, command.if_version)
-    return _changed(view, own.id, OrganizationRenamed(organization_id=own.id, name=command.name))
+    if command.name is not None:
+        view.record(own.id, OrganizationRenamed(organization_id=own.id, name=command.name))
+    given = {"open_holds_max": command.open_holds_max, "bookings_ahead_max": command.bookings_ahead_max}
+    terms = replace(own.self_service, **{name: value for name, value in given.items() if value is not None})
+    if terms != own.self_service:
+        ensure_valid_self_service(terms)
+        view.record(own.id, SelfServiceLimited(organization_id=own.id, terms=terms))
+    return view.decision({"id": own.id, "version": view.version(own.id)})
 
 
 def open_location(view: View, command: OpenLocation, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001

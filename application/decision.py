@@ -16,6 +16,7 @@ from domain import (
     account,
     appointment,
     booking_page,
+    contact,
     location,
     organization,
     pool,
@@ -31,6 +32,7 @@ from domain.access import AccessNote
 from domain.account import Account, Customer, SignInName
 from domain.appointment import Appointment
 from domain.booking_page import BookingPage
+from domain.contact import Contact
 from domain.fact import Fact
 from domain.location import Location
 from domain.organization import Directory, Organization
@@ -61,6 +63,7 @@ State = (
     | Appointment
     | Session
     | BookingPage
+    | Contact
     | Series
     | Waitlist
     | Reminders
@@ -87,6 +90,7 @@ EVOLVE: dict[str, Callable[..., State]] = {
     "appointment": appointment.evolve,
     "session": session.evolve,
     "booking_page": booking_page.evolve,
+    "contact": contact.evolve,
     "series": series.evolve,
     "waitlist": waitlist.evolve,
     "reminder": reminder.evolve,

@@ -13,6 +13,7 @@ from uuid import UUID
 from application.booking_pages import ensure_nowhere_else, entries, held_by_customer, leavings, pages_read, settled
 from application.claiming import allocate_from, claims_until, diary_pages, releases, suitable_resources
 from application.decision import NotLoaded, View
+from application.hoarding import ensure_not_hoarding, pages_counted
 from application.seating import find_seats, leave_seats, settle_seats
 from domain import lifecycle
 from domain.appointment import (
@@ -78,8 +79,9 @@ def find_place(view: View, wish: Wish, actor: Actor, now: datetime) -> Place:
     try:
         found = _seated(view, wish, actor, now) if terms.seats > 1 else _allocated(view, wish, actor, now)
         entered, unheeded = entries(view, wish, found.visit, actor, now)
+        ensure_not_hoarding(view, wish, actor, now)
     except NotLoaded:
-        _prepare(view, wish, actor)
+        _prepare(view, wish, actor, now)
         raise
     return Place(
         visit=found.visit,
@@ -91,9 +93,9 @@ def find_place(view: View, wish: Wish, actor: Actor, now: datetime) -> Place:
     )
 
 
-def _prepare(view: View, wish: Wish, actor: Actor) -> None:
+def _prepare(view: View, wish: Wish, actor: Actor, now: datetime) -> None:
     """Something is missing: have all loaded at once that finding the place may look at. Raises ``NotLoaded``."""
-    pages = pages_read(view, wish, actor)
+    pages = [*pages_read(view, wish, actor), *pages_counted(view, wish, actor, now)]
     if wish.service.terms.seats == 1:
         candidates = suitable_resources(view, wish.service, actor, wish.resource_ids, wish.preferred)
         pages.extend(diary_pages(candidates, wish.service.claim(wish.start)))

@@ -150,6 +150,12 @@ async def refresh(door: Door, refresh_token: str, *, retry_key: str | None = Non
     return replace(actor, session_id=session.id), successor
 
 
+async def account_of_name(journal: Journal, name_id: UUID) -> UUID | None:
+    """The account that a sign-in name signs in to."""
+    name = await _state(journal, SignInName, name_id)
+    return name.account_id if name else None
+
+
 async def actor_of(journal: Journal, account_id: UUID) -> Actor | None:
     """The account as an actor, as it is now; None if there is none."""
     account = await _state(journal, Account, account_id)

@@ -13,6 +13,7 @@ from domain.access import AccessNote
 from domain.account import Account, Customer, SignInName
 from domain.appointment import Appointment
 from domain.booking_page import BookingPage
+from domain.contact import Contact
 from domain.location import Location
 from domain.organization import Directory, Organization
 from domain.pool import Pool, PoolTurns
@@ -34,7 +35,7 @@ def _listed(**bytes_each: int) -> _Listed:
 
 
 SIZES: dict[type[State], tuple[int, _Listed]] = {
-    Organization: (340, ()),
+    Organization: (400, ()),
     Directory: (130, _listed(listed=217)),
     Location: (740, _listed(holidays=243)),
     Account: (420, _listed(resource_ids=90)),
@@ -48,6 +49,7 @@ SIZES: dict[type[State], tuple[int, _Listed]] = {
     Service: (610, _listed(terms__requirements=172)),
     Appointment: (990, _listed(allotments=160)),
     Session: (940, _listed(takers=164)),
+    Contact: (480, _listed(visits=200)),
     BookingPage: (410, _listed(visits=472)),
     Series: (770, _listed(occurrences=244, exdates=56, skipped=56)),
     Waitlist: (240, _listed(entries=596)),

@@ -5,6 +5,9 @@ from typing import assert_never
 from uuid import UUID, uuid5
 
 from domain.fact import Fact, fact
+from domain.self_service import SelfServiceTerms
+
+USUAL_TERMS = SelfServiceTerms()
 
 
 @fact("organization.registered.v1")
@@ -20,7 +23,15 @@ class OrganizationRenamed(Fact):
     name: str
 
 
-OrganizationFact = OrganizationRegistered | OrganizationRenamed
+@fact("organization.self_service_limited.v1")
+class SelfServiceLimited(Fact):
+    """What customers may have open at once when they book for themselves."""
+
+    organization_id: UUID
+    terms: SelfServiceTerms
+
+
+OrganizationFact = OrganizationRegistered | OrganizationRenamed | SelfServiceLimited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +42,7 @@ class Organization:
     organization_id: UUID
     name: str
     time_zone: str
+    self_service: SelfServiceTerms = USUAL_TERMS
 
 
 def evolve(state: Organization | None, happened: OrganizationFact) -> Organization:
@@ -41,6 +53,9 @@ def evolve(state: Organization | None, happened: OrganizationFact) -> Organizati
         case OrganizationRenamed():
             assert state
             return replace(state, name=happened.name)
+        case SelfServiceLimited():
+            assert state
+            return replace(state, self_service=happened.terms)
         case _:
             assert_never(happened)
 

@@ -120,6 +120,17 @@ class BookingLimitReached(Refusal):
 
 
 @dataclass(eq=False, slots=True)
+class TooManyOpen(Refusal):
+    """Whoever books for themselves may have so many open at once: ``counted`` are holds, or all bookings to come.
+
+    Give one back, or ask the house.
+    """
+
+    counted: str
+    allowed: int
+
+
+@dataclass(eq=False, slots=True)
 class SeriesConflicts(Refusal):
     """Occurrences of a series that cannot be had, all of them; nothing was written."""
 

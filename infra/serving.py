@@ -27,6 +27,7 @@ from adapters.vault import PostgresVault, Seal, VaultKeyWrong
 from adapters.walls import Walls
 from api.app import create_app
 from api.broadcaster import Broadcaster
+from api.cross_origin import Origins
 from api.health import Health, Part, projections_part
 from api.metrics import Metrics
 from api.ports import Ports
@@ -48,6 +49,7 @@ from domain.resource_day import PAGE_ID_BYTES, page_id
 from domain.wall_clock import TIME_BYTES, local_day, reached
 from infra.composition import clock_of, epoch_of, kafka_tls_of
 from infra.database_roles import url_for
+from infra.limiting import limits_of
 from infra.pools import pool_of
 from infra.read_models import NAMES
 from infra.settings import Settings, SettingsError, needed, variable
@@ -92,8 +94,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
     tokens = SignedTokens(
         needed(settings.signing_key, "signing_key").get_secret_value(), issuer=settings.public_url.rstrip("/")
     )
-    clock, partitions = clock_of(settings), settings.kafka_partitions
-    epoch = epoch_of(settings, "serve")
+    clock, partitions, epoch = clock_of(settings), settings.kafka_partitions, epoch_of(settings, "serve")
     async with AsyncExitStack() as open_things:
         pools = await _pools(settings, open_things)
         probe = await open_things.enter_async_context(redis.asyncio.Redis.from_url(redis_url, socket_timeout=1))
@@ -116,6 +117,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             secret=digest_secret,
         )
         verified = VerifiedTokens(tokens, bytes_max=round(TOKENS_SHARE * cache_bytes))
+        limits, threshold = limits_of(settings, open_things, redis_url, digest_secret)
         ports = Ports(
             journal=journal,
             writer=writer,
@@ -127,19 +129,20 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             recurrences=RecurrenceRules(),
             door=door,
             access_log=access_log,
+            limits=limits,
+            threshold=threshold,
             verified=verified,
             fence=fence,
             digest_secret=digest_secret,
             outages=OUTAGES,
         )
-        feed = ChangeFeed(reads, partitions)
-        broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
-        sockets = Sockets(Node(verified.bearer, TopicGate(journal), feed, broadcaster))
-        metrics = _metrics(ports, fence, broadcaster, sockets)
+        sockets = _sockets(ports, settings, redis_url)
+        metrics = _metrics(ports, fence, sockets)
         health = _health(pools.journal, probe, settings, ProjectionLag(pools.journal, NAMES, partitions), clock)
-        app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
+        origins = Origins(settings.allowed_origins)
+        app = create_app(ports, health=health, metrics=metrics, sockets=sockets, origins=origins)
         progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME))
-        yield Served(app, (writer.run, access_log.run, sockets.run, lambda: progress.run(fence)))
+        yield Served(app, (writer.run, access_log.run, limits.windows.run, sockets.run, lambda: progress.run(fence)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +190,19 @@ async def _slots(settings: Settings, reads: Walls, open_things: AsyncExitStack, 
     return Sources(offers=queries, masks=Masks(queries, cache, kept), clock=clock_of(settings), told=told)
 
 
-def _metrics(ports: Ports, fence: Fence, broadcaster: Broadcaster, sockets: Sockets) -> Metrics:
+def _sockets(ports: Ports, settings: Settings, redis_url: str) -> Sockets:
+    feed = ChangeFeed(ports.reads, settings.kafka_partitions)
+    broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
+    node = Node(ports.verified.bearer, TopicGate(ports.journal), feed, broadcaster, ports.limits.sockets)
+    return Sockets(node, frozenset(settings.allowed_origins), ports.limits)
+
+
+def _metrics(ports: Ports, fence: Fence, sockets: Sockets) -> Metrics:
     metrics = Metrics()
     metrics.watch_tally("writer", ports.writer.tally)
     metrics.watch_tally("fence", fence.tally)
-    metrics.watch_tally("broadcast", broadcaster.tally)
+    metrics.watch_tally("broadcast", sockets.node.broadcaster.tally)
+    metrics.watch_tally("rate_limits", ports.limits.windows.tally)
     metrics.watch(sockets.reading)
     metrics.watch_caches(
         streams=ports.writer.cache,

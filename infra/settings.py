@@ -4,7 +4,7 @@ A process names what it cannot do without (``needed``); what is missing or wrong
 names the variable, and the process ends with code 2 before it has touched anything.
 """
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -40,6 +40,29 @@ def _bootstrap(given: object) -> object:
     return given
 
 
+def _listed(given: object) -> object:
+    return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+
+
+def _origins(given: object) -> object:
+    several = _listed(given)
+    for origin in several if isinstance(several, tuple) else ():
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ValueError("must be origins such as https://book.example, separated by commas")
+    return several
+
+
+def _networks(given: object) -> object:
+    several = _listed(given)
+    for network in several if isinstance(several, tuple) else ():
+        try:
+            ip_network(network)
+        except ValueError:
+            raise ValueError("must be networks such as 10.0.0.0/8, separated by commas") from None
+    return several
+
+
 HttpUrl = Annotated[str, _url("http", "https")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -68,6 +91,19 @@ class Settings(BaseSettings):
     public_url: HttpUrl = "http://127.0.0.1:8000"
     metrics_port: Port | None = None
     """Where a process other than ``serve`` shows its metrics; ``serve`` has ``/metrics``."""
+
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
+    """Pages that browsers may ask from, separated by commas, such as https://book.example."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_networks)] = ()
+    """Networks of our own proxies (CIDR, separated by commas): only they are believed about whom they speak for."""
+
+    rate_address_per_s: Annotated[float | None, Field(gt=0)] = None
+    rate_account_per_s: Annotated[float | None, Field(gt=0)] = None
+    rate_organization_per_s: Annotated[float | None, Field(gt=0)] = None
+    rate_factor: Annotated[float | None, Field(gt=0)] = None
+    """Of every limit that has no figure of its own. All four: see ``api.limits``, and ``infra.limiting`` for what holds
+    where nothing is said.
+    """
 
     cache_mb: Annotated[int, Field(ge=8, le=65_536)] = 192
     """What an API process may keep in memory to be fast, besides the 110 MB that it takes to begin with."""

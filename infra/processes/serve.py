@@ -13,6 +13,7 @@ import uvloop
 from fastapi import FastAPI
 
 from infra.composition import NotMigrated
+from infra.http_protocol import BoundedHttp
 from infra.process import begun, cannot
 from infra.serving import composed
 from infra.settings import Settings, SettingsError, variable
@@ -70,7 +71,9 @@ def uvicorn_config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
+        # Whom a proxy speaks for is worked out by ``api.client_address``, and only from proxies that are ours.
+        proxy_headers=False,
         lifespan="off",
         access_log=False,
         log_config=None,

@@ -22,6 +22,7 @@ from adapters.journal_reader import PostgresJournalReader
 from application.feed import Delivery
 from infra.composition import connecting
 from infra.embedded import EmbeddedStack
+from infra.processes.serve import uvicorn_config
 from infra.read_models import read_models
 from infra.serving import composed
 from infra.settings import Settings, load_settings
@@ -73,22 +74,24 @@ class RunningApi:
 
 
 @contextmanager
-def running_api(servers: EmbeddedStack, database_url: str, directory: Path) -> Iterator[RunningApi]:
+def running_api(servers: EmbeddedStack, database_url: str, directory: Path, **changed: object) -> Iterator[RunningApi]:
+    """``changed``: settings that are other than usual."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         clock_file = directory / f"clock-{uuid4().hex}"
-        settings = load_settings(
-            environment="test",
-            database_url=database_url,
-            redis_url=servers.redis_url,
-            kafka_bootstrap=servers.kafka_bootstrap,
-            kafka_partitions=PARTITIONS,
-            public_url=f"http://127.0.0.1:{port}",
-            vault_key=KEY,
-            signing_key=KEY,
-            digest_secret="a secret of the tests",
-            replay_clock=clock_file,
-        )
+        usual: dict[str, object] = {
+            "environment": "test",
+            "database_url": database_url,
+            "redis_url": servers.redis_url,
+            "kafka_bootstrap": servers.kafka_bootstrap,
+            "kafka_partitions": PARTITIONS,
+            "public_url": f"http://127.0.0.1:{port}",
+            "vault_key": KEY,
+            "signing_key": KEY,
+            "digest_secret": "a secret of the tests",
+            "replay_clock": clock_file,
+        }
+        settings = load_settings(**{**usual, **changed})
         with ReplayClock(clock_file, environment="test") as clock, _following(settings):
             clock.set(MONDAY)
             with _serving(settings, listening) as app:
@@ -126,7 +129,7 @@ def _serving(settings: Settings, listening: socket.socket) -> Iterator[FastAPI]:
     async def serve() -> None:
         async with composed(settings) as served, asyncio.TaskGroup() as group:
             beside = [group.create_task(work()) for work in served.beside]
-            server = uvicorn.Server(uvicorn.Config(served.app, log_level="warning", lifespan="off"))
+            server = uvicorn.Server(uvicorn_config(served.app))
             apps.append(served.app)
             servers.append(server)
             started.set()

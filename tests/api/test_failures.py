@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import psycopg
 import pytest
+import structlog
 from psycopg_pool import AsyncConnectionPool
 from starlette.types import Receive, Scope, Send
 
@@ -37,6 +38,17 @@ def test_an_error_of_ours_says_nothing_but_where_it_was_logged() -> None:
     problem(answer, 500, "internal-error")
     assert "hunter2" not in answer.text
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.security(36)
+def test_not_even_the_log_repeats_what_an_error_quotes() -> None:
+    with structlog.testing.capture_logs() as lines:
+        test_an_error_of_ours_says_nothing_but_where_it_was_logged()
+
+    assert lines[0]["event"] == "request.failed"
+    assert lines[0]["error"] == "RuntimeError"
+    assert lines[0]["at"][-1].endswith(" broken")
+    assert "hunter2" not in str(lines)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from domain import (
     account,
     appointment,
     booking_page,
+    contact,
     location,
     organization,
     pool,
@@ -190,6 +191,13 @@ def reminders(many: int) -> list[Fact]:
     return [reminder.ReminderDue(appointment_id=some_id(), remind_at=hour(n).start) for n in range(max(1, many))]
 
 
+def used_contact(many: int) -> list[Fact]:
+    return [
+        contact.ContactUsed(contact_id=some_id(), appointment_id=some_id(n), visit_ends=hour(n + 9).end, at=NINE)
+        for n in range(max(1, many))
+    ]
+
+
 def registered(_: int) -> list[Fact]:
     return [
         organization.OrganizationRegistered(organization_id=some_id(), name="Harbour Clinic", time_zone="Europe/Lisbon")
@@ -232,6 +240,7 @@ HISTORIES: Sequence[Facts] = (
     members,
     reminders,
     registered,
+    used_contact,
     opened,
     named,
     noted,

@@ -203,8 +203,9 @@ def _changes_terms(clinic: Clinic, deed: Deed) -> None:
 
 
 def _renames(clinic: Clinic, deed: Deed) -> None:
-    rename = catalogue.RenameOrganization(name=f'Clinic “{deed.which}” \\\t\\"')
-    clinic.desk.do(catalogue.rename_organization, rename, clinic.desk.owner)
+    name = f'Clinic “{deed.which}” \\\t\\"'
+    rename = catalogue.ChangeOrganization(name=name, bookings_ahead_max=100 + deed.hour)
+    clinic.desk.do(catalogue.change_organization, rename, clinic.desk.owner)
 
 
 def _waits(clinic: Clinic, deed: Deed) -> None:
