@@ -137,9 +137,8 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             outages=OUTAGES,
         )
         sockets = _sockets(ports, settings, redis_url)
-        metrics = _metrics(ports, fence, sockets)
         health = _health(pools.journal, probe, settings, ProjectionLag(pools.journal, NAMES, partitions), clock)
-        origins = Origins(settings.allowed_origins)
+        metrics, origins = _metrics(ports, fence, sockets), Origins(settings.allowed_origins)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets, origins=origins)
         progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME))
         yield Served(app, (writer.run, access_log.run, limits.windows.run, sockets.run, lambda: progress.run(fence)))
