@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from api.position import MalformedPosition, NotReached
 from api.tracing import trace_id_of
+from application.ended_sessions import SessionsUnknown
 from application.journal import JournalUnavailable
 from application.sign_in import InvalidToken, RefreshRefused, SignInRefused
 from application.slots import Slot
@@ -107,6 +108,7 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     NotReached: Kind("not-caught-up", 503, "What you want to read has not arrived yet; try again."),
     MalformedPosition: Kind("malformed-position", 400, "Journal-Position is a whole number from an earlier answer."),
     InvalidToken: Kind("unauthenticated", 401, "A valid bearer token is needed."),
+    SessionsUnknown: Kind("sessions-unknown", 503, "Whether you are still signed in cannot be told now; try again."),
     SignInRefused: Kind("sign-in-refused", 401, "The e-mail address or the password is wrong."),
     RefreshRefused: Kind("refresh-refused", 401, "The refresh token is unknown, expired, used or revoked; sign in."),
 }

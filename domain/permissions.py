@@ -53,6 +53,8 @@ PERMISSIONS: dict[str, dict[Role, Reach]] = {
     "account.create": _OWNER_MANAGER,
     "account.assign": _OWNER_MANAGER,
     "account.read": {**_OWNER_MANAGER, Role.AUDITOR: Reach.ALL, Role.STAFF: Reach.OWN, Role.CUSTOMER: Reach.OWN},
+    "session.read": dict.fromkeys(_EVERYONE, Reach.OWN),
+    "session.end": {**dict.fromkeys(_EVERYONE, Reach.OWN), **_OWNER_MANAGER},
     "customer.create": _HOUSE,
     "customer.change": {**_HOUSE, Role.CUSTOMER: Reach.OWN},
     "customer.read": {**_HOUSE, Role.AUDITOR: Reach.ALL, Role.CUSTOMER: Reach.OWN},

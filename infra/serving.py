@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool
 
 from adapters import probes
-from adapters.credentials import PostgresCredentials, PostgresSessions
+from adapters.credentials import PostgresCredentials
 from adapters.holiday_calendar import LibraryHolidayCalendar
 from adapters.passwords import ArgonPasswords
 from adapters.postgres_journal import PostgresJournal
@@ -22,6 +22,8 @@ from adapters.projection_lag import ProjectionLag
 from adapters.recurrence_rules import RecurrenceRules
 from adapters.redis_fanout import RedisHintSource
 from adapters.redis_masks import RedisMaskCache
+from adapters.session_hints import RedisSessionHints
+from adapters.sessions import PostgresEndings, PostgresSessions
 from adapters.tokens import SignedTokens
 from adapters.vault import PostgresVault, Seal, VaultKeyWrong
 from adapters.walls import Walls
@@ -37,6 +39,7 @@ from api.topics import TopicGate
 from api.verified_tokens import VerifiedTokens
 from application.access_log import AccessLog
 from application.clock import Clock
+from application.ended_sessions import EndedSessions, SessionsUnavailable
 from application.lru import Memoized
 from application.masks import Masks, kept_candidates
 from application.sign_in import Door
@@ -107,15 +110,19 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         writer = Writer(journal, clock, encode=msgspec.json.Encoder().encode, cache=streams)
         access_log = AccessLog(writer, new_id=uuid4)
         fence = Fence(partitions)
+        ended = await _ended_sessions(pools.endings)
+        session_hints = RedisSessionHints(redis_url)
         door = Door(
             journal=journal,
             passwords=passwords,
             credentials=PostgresCredentials(pools.people),
-            sessions=PostgresSessions(pools.people, secret=digest_secret),
+            sessions=PostgresSessions(
+                pools.people, secret=digest_secret, announce=lambda: _announced(ended, session_hints)
+            ),
             access_tokens=tokens,
             secret=digest_secret,
         )
-        verified = VerifiedTokens(tokens, bytes_max=round(TOKENS_SHARE * cache_bytes))
+        verified = VerifiedTokens(tokens, ended.ensure_goes_on, bytes_max=round(TOKENS_SHARE * cache_bytes))
         ports = Ports(
             journal=journal,
             writer=writer,
@@ -134,12 +141,20 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         )
         feed = ChangeFeed(reads, partitions)
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
-        sockets = Sockets(Node(verified.bearer, TopicGate(journal), feed, broadcaster))
+        sockets = Sockets(Node(verified.bearer, ended.ensure_goes_on, TopicGate(journal), feed, broadcaster))
         metrics = _metrics(ports, fence, broadcaster, sockets)
         health = _health(pools.journal, probe, settings, ProjectionLag(pools.journal, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
         progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME))
-        yield Served(app, (writer.run, access_log.run, sockets.run, lambda: progress.run(fence)))
+        beside = (
+            writer.run,
+            access_log.run,
+            ended.run,
+            lambda: session_hints.run(ended.wake),
+            sockets.run,
+            lambda: progress.run(fence),
+        )
+        yield Served(app, beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +165,7 @@ class _Pools:
     reads: Pool
     people: Pool
     vault: Pool
+    endings: Pool
 
 
 async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
@@ -166,7 +182,24 @@ async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
         reads=await opened("reads", READ_CONNECTIONS_MAX, autocommit=True),
         people=await opened("people", PEOPLE_CONNECTIONS_MAX, autocommit=False),
         vault=await opened("vault", VAULT_CONNECTIONS_MAX, autocommit=True),
+        endings=await opened("endings", 1, autocommit=True),
     )
+
+
+async def _ended_sessions(pool: Pool) -> EndedSessions:
+    """Raises ``psycopg.OperationalError``: nobody may be let in before it is known who has signed out."""
+    ended = EndedSessions(PostgresEndings(pool))
+    try:
+        await ended.look()
+    except (SessionsUnavailable, TimeoutError) as unavailable:
+        raise psycopg.OperationalError("which sessions have ended cannot be read") from unavailable
+    return ended
+
+
+async def _announced(ended: EndedSessions, hints: RedisSessionHints) -> None:
+    """That sessions have ended: to ourselves, whether or not Redis is there, and to the other processes."""
+    ended.wake()
+    await hints.announce()
 
 
 async def _ensure_vault_opens(vault: PostgresVault) -> None:

@@ -246,7 +246,7 @@ def test_a_verified_token_is_remembered_only_until_it_ends_and_not_without_bound
     actor = Actor(uuid4(), uuid4(), uuid4(), Role.STAFF)
     tokens = SignedTokens(bytes(32), issuer="x")
     tokens.lifetime_s = 1
-    verified = VerifiedTokens(tokens, bytes_max=3 * (TOKEN_BYTES + ENTRY_BYTES))
+    verified = VerifiedTokens(tokens, lambda _: None, bytes_max=3 * (TOKEN_BYTES + ENTRY_BYTES))
     short = tokens.issue(actor)
     assert verified.bearer(short).actor == actor
     time.sleep(1.1)
@@ -265,7 +265,7 @@ def test_a_remembered_token_takes_about_as_much_memory_as_is_said() -> None:
     from domain.permissions import Actor
 
     tokens = SignedTokens(bytes(32), issuer="https://book.harbour.example")
-    verified = VerifiedTokens(tokens)
+    verified = VerifiedTokens(tokens, lambda _: None)
     issued = [tokens.issue(Actor(uuid4(), uuid4(), uuid4(), Role.STAFF)).encode() for _ in range(200)]
     verified.bearer(issued[0].decode())
     before = verified.kept.bytes

@@ -1,0 +1,25 @@
+"""The shapes of answers about sign-in, for the OpenAPI document and its readers."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from domain.access import SignInMethod
+
+
+class SessionShape(BaseModel):
+    """``used_at``: when it was last refreshed. ``current``: it is the one that asks."""
+
+    id: UUID
+    method: SignInMethod
+    begun_at: datetime
+    used_at: datetime
+    expires_at: datetime
+    current: bool
+
+
+class EndedShape(BaseModel):
+    """The sessions that ended now."""
+
+    ended: list[UUID]
