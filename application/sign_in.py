@@ -6,7 +6,7 @@ access token is true by its signature alone.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -126,6 +126,9 @@ class AccessTokens(Protocol):
 
     def verify(self, token: str) -> Bearer:
         """Raises ``InvalidToken``."""
+
+    def verifying_keys(self) -> Sequence[Mapping[str, str]]:
+        """The public keys by which anyone can check a token, each a JWK (RFC 7517)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,9 +92,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
     needed(settings.kafka_bootstrap, "kafka_bootstrap")
     digest_secret = needed(settings.digest_secret, "digest_secret").get_secret_value().encode()
     seal = Seal(needed(settings.vault_key, "vault_key").get_secret_value())
-    tokens = SignedTokens(
-        needed(settings.signing_key, "signing_key").get_secret_value(), issuer=settings.public_url.rstrip("/")
-    )
+    tokens = tokens_of(settings)
     clock, partitions = clock_of(settings), settings.kafka_partitions
     epoch = epoch_of(settings, "serve")
     async with AsyncExitStack() as open_things:
@@ -155,6 +153,16 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             lambda: progress.run(fence),
         )
         yield Served(app, beside)
+
+
+def tokens_of(settings: Settings) -> SignedTokens:
+    """Raises ``SettingsError``."""
+    seed = needed(settings.signing_key, "signing_key").get_secret_value()
+    old = [one.get_secret_value() for one in settings.signing_keys_old]
+    try:
+        return SignedTokens(seed, issuer=settings.public_url.rstrip("/"), old_seeds=old)
+    except ValueError as wrong:
+        raise SettingsError(f"{variable('signing_keys_old')}: {wrong}") from None
 
 
 @dataclass(frozen=True, slots=True)

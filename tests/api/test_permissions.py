@@ -12,7 +12,14 @@ from tests.api.operations import OPERATIONS, Operation
 from tests.api.running_api import RunningApi
 
 ROLES = ("owner", "manager", "staff", "auditor", "customer", "anonymous")
-OPEN_TO_ALL = {"signUpOrganization", "issueToken", "registerCustomerAccount", "listProblems", "getProblem"}
+OPEN_TO_ALL = {
+    "signUpOrganization",
+    "issueToken",
+    "getSigningKeys",
+    "registerCustomerAccount",
+    "listProblems",
+    "getProblem",
+}
 ABOUT_THE_PROCESS = {"livez", "healthz", "readyz", "metrics"}
 ABOUT_ONESELF = {"signOut"}
 """There is no object that could be another organization's."""
