@@ -170,7 +170,7 @@ class PostgresEndings:
             async with self._pool.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
                 await cursor.execute(_OVER, (seconds,))
                 return [row[0] async for row in cursor]
-        except (psycopg.OperationalError, PoolTimeout) as away:
+        except (psycopg.Error, PoolTimeout) as away:
             raise SessionsUnavailable from away
 
 

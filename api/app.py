@@ -8,6 +8,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import (
     accounts,
+    api_keys,
     appointment_reads,
     appointments,
     attention,
@@ -62,6 +63,7 @@ ROUTERS = (
     organizations.router,
     signing_in.router,
     sessions.router,
+    api_keys.router,
     signing_keys.router,
     accounts.router,
     customers.router,

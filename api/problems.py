@@ -17,6 +17,7 @@ from api.position import MalformedPosition, NotReached
 from api.tracing import trace_id_of
 from application.ended_sessions import SessionsUnknown
 from application.journal import JournalUnavailable
+from application.machine_clients import ClientRefused
 from application.sign_in import InvalidToken, RefreshRefused, SignInRefused
 from application.slots import Slot
 from application.writer import Busy, InFlight
@@ -109,6 +110,7 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     MalformedPosition: Kind("malformed-position", 400, "Journal-Position is a whole number from an earlier answer."),
     InvalidToken: Kind("unauthenticated", 401, "A valid bearer token is needed."),
     SessionsUnknown: Kind("sessions-unknown", 503, "Whether you are still signed in cannot be told now; try again."),
+    ClientRefused: Kind("client-refused", 401, "The client_id or the client_secret is wrong, or the key is over."),
     SignInRefused: Kind("sign-in-refused", 401, "The e-mail address or the password is wrong."),
     RefreshRefused: Kind("refresh-refused", 401, "The refresh token is unknown, expired, used or revoked; sign in."),
 }
@@ -120,7 +122,7 @@ REJECTIONS: Mapping[str, Kind] = {
         Kind("malformed-request", 400, "The request cannot be read."),
         Kind("idempotency-key-missing", 400, "An Idempotency-Key of 1 to 255 visible characters is needed."),
         Kind("malformed-cursor", 400, "The cursor is not one of ours."),
-        Kind("unsupported-grant", 400, "The grant_type is password or refresh_token."),
+        Kind("unsupported-grant", 400, "The grant_type is none of those that there are."),
         Kind("no-such-page", 404, "There is nothing at this address."),
         Kind("method-not-allowed", 405, "This address does not know that method."),
         Kind("body-too-large", 413, "The body is larger than 1 MiB."),
@@ -205,6 +207,8 @@ def _response(
 
 def _headers(kind: Kind) -> Mapping[str, str]:
     match kind.status:
+        case 401 if kind.slug == "client-refused":
+            return {"WWW-Authenticate": 'Basic realm="daybook"'}
         case 401:
             return {"WWW-Authenticate": 'Bearer realm="daybook"'}
         case 503:

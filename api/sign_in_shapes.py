@@ -6,7 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from api.shapes import VersionedShape
 from domain.access import SignInMethod
+from domain.account import Role
 
 
 class SessionShape(BaseModel):
@@ -39,3 +41,22 @@ class KeyShape(BaseModel):
 
 class KeySetShape(BaseModel):
     keys: list[KeyShape]
+
+
+class ApiKeyShape(VersionedShape):
+    """``used_at``: when it was last exchanged for a token. ``account_id``: as whom it acts. Its id is the client_id."""
+
+    name: str | None
+    account_id: UUID
+    role: Role
+    scopes: list[str]
+    expires_at: datetime
+    revoked: bool
+    used_at: datetime | None
+
+
+class IssuedApiKeyShape(ApiKeyShape):
+    """``client_secret`` is told once; null where the same command was answered before."""
+
+    client_id: UUID
+    client_secret: str | None

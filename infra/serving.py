@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool
 
 from adapters import probes
+from adapters.api_keys import PostgresApiKeys
 from adapters.credentials import PostgresCredentials
 from adapters.holiday_calendar import LibraryHolidayCalendar
 from adapters.passwords import ArgonPasswords
@@ -131,6 +132,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             holidays=LibraryHolidayCalendar(),
             recurrences=RecurrenceRules(),
             door=door,
+            api_keys=PostgresApiKeys(pools.people),
             access_log=access_log,
             verified=verified,
             fence=fence,

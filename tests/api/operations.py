@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.api.house import PASSWORD, House, key, sign_in
+from tests.api.house import PASSWORD, House, api_key_terms, key, sign_in
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def _filled(path: str, house: House) -> str:
         "pool": house.pool_id,
         "waitlist_entry": house.waitlist_entry_id,
         "series": house.series_id,
+        "api_key": house.api_key_id,
     }
     return "/v1" + path.format(**ids)
 
@@ -117,6 +118,10 @@ SESSION_OPERATIONS = (
         own=True,
     ),
     Operation("endSessionsOfAccount", "session.end", _ending_all),
+    Operation("issueApiKey", "api_key.issue", _send("POST", "/api-keys", lambda _: api_key_terms())),
+    Operation("listApiKeys", "api_key.read", _get("/api-keys")),
+    Operation("getApiKey", "api_key.read", _get("/api-keys/{api_key}")),
+    Operation("revokeApiKey", "api_key.revoke", _send("DELETE", "/api-keys/{api_key}")),
 )
 
 WINDOW = {"start": "2026-11-24", "end": "2026-11-25"}

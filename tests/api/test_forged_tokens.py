@@ -86,7 +86,7 @@ def forgeries(good: str) -> dict[str, str]:
         "issued tomorrow": signed(iat=now + 86_400, exp=now + 86_400 + 300),
         "end that is no number": signed(exp="never"),
         "end that is infinite": signed(exp=float("inf")),
-        "issuer among others": signed(iss=[claims["iss"]]),
+        "issuer among others": joined(header, {**claims, "iss": [claims["iss"]]}, ours.sign),
         "claims that are a list": joined(header, [claims], ours.sign),
         "none": unsigned("none"),
         "None": unsigned("nOnE"),

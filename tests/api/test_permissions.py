@@ -98,7 +98,7 @@ def test_another_organizations_objects_do_not_exist(house: House, neighbour: Hou
         assert house.api.head() == head
 
 
-CREATES_IN_ONES_OWN = {"openAccount", "registerCustomer", "openLocation", "addResource", "offerService"}
+CREATES_IN_ONES_OWN = {"issueApiKey", "openAccount", "registerCustomer", "openLocation", "addResource", "offerService"}
 
 
 def test_nothing_is_built_on_another_organizations_objects(house: House, neighbour: House) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+from application.ended_sessions import UNKNOWN_AFTER_S
 from tests.api.house import House, key, made, opened_house, problem, sign_in
 from tests.api.running_api import RunningApi
 
@@ -133,8 +135,6 @@ def test_a_session_that_is_past_its_time_is_out_however_young_its_tokens_are(hou
 
 def move_forward(house: House, session_id: str) -> None:
     """As if its 180 days were over."""
-    import psycopg
-
     with psycopg.connect(house.api.settings.database_url) as connection:
         connection.execute(
             "UPDATE sign_in_session SET expires_at = now(), begun_at = now() - interval '180 days' WHERE id = %s",
@@ -167,6 +167,31 @@ def test_what_is_flushed_from_redis_is_lost_to_nobody(house: House, valkey_url: 
 
         problem(here.get("/v1/services"), 401, "unauthenticated")
     assert sessions(house["staff"])
+
+
+def test_a_process_that_cannot_know_who_has_signed_out_lets_nobody_in_until_it_does(house: House) -> None:
+    def status() -> int:
+        return house["staff"].get("/v1/services").status_code
+
+    with psycopg.connect(house.api.settings.database_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE sign_in_session RENAME TO elsewhere")
+        assert status() == 200  # for some seconds it knows well enough
+        assert comes_true(lambda: status() == 503, within_s=UNKNOWN_AFTER_S + 5)
+        answer = house["staff"].get("/v1/services")
+        connection.execute("ALTER TABLE elsewhere RENAME TO sign_in_session")
+
+    problem(answer, 503, "sessions-unknown")
+    assert answer.headers["Retry-After"]
+    assert comes_true(lambda: status() == 200, within_s=WITHIN_S)
+
+
+def comes_true(holds: Callable[[], bool], *, within_s: float) -> bool:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def flush(url: str) -> None:
