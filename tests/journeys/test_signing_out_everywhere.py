@@ -33,6 +33,11 @@ def a_program_of(owner: Visitor) -> tuple[str, Visitor]:
     return key["id"], Visitor(owner.url, answer.json()["access_token"], owner.organization_id)
 
 
+def is_out(visitor: Visitor) -> None:
+    while visitor.ask("/services").status_code != 401:
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("by", ["signing out", "revoking a key"])
 def test_a_session_that_ends_at_one_process_ends_at_the_other(stack: RunningStack, by: str) -> None:
     here, there = stack.urls
@@ -48,8 +53,7 @@ def test_a_session_that_ends_at_one_process_ends_at_the_other(stack: RunningStac
         assert (await asyncio.to_thread(owner.send, method, path)).status_code == 200
         async with asyncio.timeout(2 * WITHIN_S):
             await socket.wait_closed()
-            while (await asyncio.to_thread(elsewhere.ask, "/services")).status_code != 401:
-                await asyncio.sleep(0.05)
+            await asyncio.to_thread(is_out, elsewhere)
         return socket.close_code, time.monotonic() - began
 
     code, after_s = asyncio.run(journey())
