@@ -120,7 +120,8 @@ def test_what_a_program_does_is_told_as_its_own_and_so_are_its_key_and_its_signi
 def facts(house: House, actor_id: str | None = None) -> list[tuple[str, dict[str, Any]]]:
     query = {"limit": "200", **({"actor_id": actor_id} if actor_id else {})}
     last = str(house.api.rows("SELECT max(notification_id) FROM stored_events")[0][0])
-    told, after = [], "0"
+    told: list[tuple[str, dict[str, Any]]] = []
+    after = "0"
     while True:
         headers = {"Journal-Position": last}
         answer = house["auditor"].get("/v1/audit/facts", params={**query, "after": after}, headers=headers)
