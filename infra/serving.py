@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool
 
 from adapters import probes
-from adapters.api_keys import PostgresApiKeys
 from adapters.credentials import PostgresCredentials
 from adapters.holiday_calendar import LibraryHolidayCalendar
 from adapters.passwords import ArgonPasswords
@@ -23,9 +22,6 @@ from adapters.projection_lag import ProjectionLag
 from adapters.recurrence_rules import RecurrenceRules
 from adapters.redis_fanout import RedisHintSource
 from adapters.redis_masks import RedisMaskCache
-from adapters.session_hints import RedisSessionHints
-from adapters.sessions import PostgresEndings, PostgresSessions
-from adapters.tokens import SignedTokens
 from adapters.vault import PostgresVault, Seal, VaultKeyWrong
 from adapters.walls import Walls
 from api.app import create_app
@@ -37,10 +33,8 @@ from api.position import Fence
 from api.stream import Sockets
 from api.stream_session import Node
 from api.topics import TopicGate
-from api.verified_tokens import VerifiedTokens
 from application.access_log import AccessLog
 from application.clock import Clock
-from application.ended_sessions import EndedSessions, SessionsUnavailable
 from application.lru import Memoized
 from application.masks import Masks, kept_candidates
 from application.sign_in import Door
@@ -52,6 +46,7 @@ from domain.resource_day import PAGE_ID_BYTES, page_id
 from domain.wall_clock import TIME_BYTES, local_day, reached
 from infra.composition import clock_of, epoch_of, kafka_tls_of
 from infra.database_roles import url_for
+from infra.entrance import entrance_of
 from infra.pools import pool_of
 from infra.read_models import NAMES
 from infra.settings import Settings, SettingsError, needed, variable
@@ -93,7 +88,6 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
     needed(settings.kafka_bootstrap, "kafka_bootstrap")
     digest_secret = needed(settings.digest_secret, "digest_secret").get_secret_value().encode()
     seal = Seal(needed(settings.vault_key, "vault_key").get_secret_value())
-    tokens = tokens_of(settings)
     clock, partitions = clock_of(settings), settings.kafka_partitions
     epoch = epoch_of(settings, "serve")
     async with AsyncExitStack() as open_things:
@@ -109,19 +103,16 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         writer = Writer(journal, clock, encode=msgspec.json.Encoder().encode, cache=streams)
         access_log = AccessLog(writer, new_id=uuid4)
         fence = Fence(partitions)
-        ended = await _ended_sessions(pools.endings)
-        session_hints = RedisSessionHints(redis_url)
+        tokens_bytes = round(TOKENS_SHARE * cache_bytes)
+        entrance = await entrance_of(settings, redis_url, pools.people, pools.endings, tokens_bytes)
         door = Door(
             journal=journal,
             passwords=passwords,
             credentials=PostgresCredentials(pools.people),
-            sessions=PostgresSessions(
-                pools.people, secret=digest_secret, announce=lambda: _announced(ended, session_hints)
-            ),
-            access_tokens=tokens,
+            sessions=entrance.sessions,
+            access_tokens=entrance.tokens,
             secret=digest_secret,
         )
-        verified = VerifiedTokens(tokens, ended.ensure_goes_on, bytes_max=round(TOKENS_SHARE * cache_bytes))
         ports = Ports(
             journal=journal,
             writer=writer,
@@ -132,39 +123,23 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             holidays=LibraryHolidayCalendar(),
             recurrences=RecurrenceRules(),
             door=door,
-            api_keys=PostgresApiKeys(pools.people),
+            api_keys=entrance.api_keys,
             access_log=access_log,
-            verified=verified,
+            verified=entrance.verified,
             fence=fence,
             digest_secret=digest_secret,
             outages=OUTAGES,
         )
         feed = ChangeFeed(reads, partitions)
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
-        sockets = Sockets(Node(verified.bearer, ended.ensure_goes_on, TopicGate(journal), feed, broadcaster))
+        node = Node(entrance.verified.bearer, entrance.ended.ensure_goes_on, TopicGate(journal), feed, broadcaster)
+        sockets = Sockets(node)
         metrics = _metrics(ports, fence, broadcaster, sockets)
         health = _health(pools.journal, probe, settings, ProjectionLag(pools.journal, NAMES, partitions), clock)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets)
         progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME))
-        beside = (
-            writer.run,
-            access_log.run,
-            ended.run,
-            lambda: session_hints.run(ended.wake),
-            sockets.run,
-            lambda: progress.run(fence),
-        )
+        beside = (writer.run, access_log.run, *entrance.beside, sockets.run, lambda: progress.run(fence))
         yield Served(app, beside)
-
-
-def tokens_of(settings: Settings) -> SignedTokens:
-    """Raises ``SettingsError``."""
-    seed = needed(settings.signing_key, "signing_key").get_secret_value()
-    old = [one.get_secret_value() for one in settings.signing_keys_old]
-    try:
-        return SignedTokens(seed, issuer=settings.public_url.rstrip("/"), old_seeds=old)
-    except ValueError as wrong:
-        raise SettingsError(f"{variable('signing_keys_old')}: {wrong}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,22 +169,6 @@ async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
         vault=await opened("vault", VAULT_CONNECTIONS_MAX, autocommit=True),
         endings=await opened("endings", 1, autocommit=True),
     )
-
-
-async def _ended_sessions(pool: Pool) -> EndedSessions:
-    """Raises ``psycopg.OperationalError``: nobody may be let in before it is known who has signed out."""
-    ended = EndedSessions(PostgresEndings(pool))
-    try:
-        await ended.look()
-    except (SessionsUnavailable, TimeoutError) as unavailable:
-        raise psycopg.OperationalError("which sessions have ended cannot be read") from unavailable
-    return ended
-
-
-async def _announced(ended: EndedSessions, hints: RedisSessionHints) -> None:
-    """That sessions have ended: to ourselves, whether or not Redis is there, and to the other processes."""
-    ended.wake()
-    await hints.announce()
 
 
 async def _ensure_vault_opens(vault: PostgresVault) -> None:

@@ -14,7 +14,7 @@ from adapters.tokens import AUDIENCE, SignedTokens
 from application.sign_in import InvalidToken
 from domain.account import Role
 from domain.permissions import Actor
-from infra.serving import tokens_of
+from infra.entrance import tokens_of
 from infra.settings import Settings, SettingsError, load_settings
 
 pytestmark = pytest.mark.security(25, 26)

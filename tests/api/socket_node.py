@@ -27,7 +27,6 @@ from api.stream import Sockets
 from api.stream_frames import SUBPROTOCOL
 from api.stream_session import Node
 from api.topics import TopicGate
-from application.ended_sessions import SessionOver
 from application.feed import partition_of
 from application.hints import Hints
 from application.journal import Draft, Entry, Provenance
@@ -149,8 +148,6 @@ class RunningNode:
     sockets: Sockets
     journal: MemoryJournal
     bearers: dict[str, Bearer] = field(default_factory=dict)
-    ended: set[UUID] = field(default_factory=set)
-    """The sessions that are over."""
 
     def sign_in(self, role: Role, organization_id: UUID = CLINIC, *, for_s: float = 600) -> tuple[str, Actor]:
         """A token and who it speaks for."""
@@ -198,30 +195,25 @@ async def socket_node(postgres_url: str, redis_url: str, *, sweep_every_s: float
     """A node behind a real uvicorn on a free port."""
     journal = MemoryJournal()
     bearers: dict[str, Bearer] = {}
-    ended: set[UUID] = set()
 
     def authenticate(token: str) -> Bearer:
         if token not in bearers:
             raise InvalidToken
         return bearers[token]
 
-    def ensure_goes_on(actor: Actor) -> None:
-        if actor.session_id in ended:
-            raise SessionOver(actor)
-
     async with AsyncConnectionPool(
         postgres_url, min_size=1, max_size=4, open=False, kwargs={"autocommit": True}
     ) as pool:
         feed = ChangeFeed(Walls(pool), PARTITIONS)
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url), sweep_every_s)
-        sockets = Sockets(Node(authenticate, ensure_goes_on, TopicGate(journal), feed, broadcaster))
+        sockets = Sockets(Node(authenticate, lambda _: None, TopicGate(journal), feed, broadcaster))
         app = FastAPI()
         app.state.sockets = sockets
         app.include_router(stream.router)
         running = asyncio.create_task(sockets.run())
         try:
             async with served(app) as port:
-                yield RunningNode(f"ws://127.0.0.1:{port}/v1/stream", sockets, journal, bearers, ended)
+                yield RunningNode(f"ws://127.0.0.1:{port}/v1/stream", sockets, journal, bearers)
         finally:
             running.cancel()
             with suppress(asyncio.CancelledError):

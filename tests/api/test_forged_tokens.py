@@ -19,95 +19,111 @@ from tests.api.house import House, made, problem, sign_in
 from tests.api.running_api import KEY, RunningApi
 
 
-def forgeries(good: str) -> dict[str, str]:
-    """Tokens that are nearly right, and under "right" one that is: what is wrong with the others is what they say."""
-    ours = Ed25519PrivateKey.from_private_bytes(base64.b64decode(KEY))
-    header, claims = jwt.get_unverified_header(good), jwt.decode(good, options={"verify_signature": False})
-    now = int(time.time())
+def no_signature(_: bytes) -> bytes:
+    return b""
 
-    def signed(key: Any = ours, *, head: dict[str, object] | None = None, **changes: object) -> str:
-        said = {name: value for name, value in {**claims, **changes}.items() if value is not None}
-        return jwt.encode(said, key, algorithm="EdDSA", headers={**header, **(head or {})})
 
-    def unsigned(algorithm: str) -> str:
-        return joined({**header, "alg": algorithm}, claims, lambda _: b"")
+def base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
-    def encoded(part: object) -> str:
-        return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
-    def joined(head: object, said: object, sign: Callable[[bytes], bytes]) -> str:
-        text = f"{encoded(head)}.{encoded(said)}"
-        return f"{text}.{base64.urlsafe_b64encode(sign(text.encode())).rstrip(b'=').decode()}"
+class Forge:
+    """Makes tokens that are nearly right, of one that is."""
 
-    opening, _, closing = good.split(".")
-    claimed = signed(Ed25519PrivateKey.generate(), role="owner").split(".")[1]
-    raw = ours.public_key().public_bytes_raw()
-    public = base64.b64encode(raw).decode()
-    pem = ours.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    stranger = Ed25519PrivateKey.generate()
-    theirs = base64.urlsafe_b64encode(stranger.public_key().public_bytes_raw()).rstrip(b"=").decode()
+    def __init__(self, good: str) -> None:
+        self.good = good
+        self.opening, self.payload, self.closing = good.split(".")
+        self.ours = Ed25519PrivateKey.from_private_bytes(base64.b64decode(KEY))
+        self.stranger = Ed25519PrivateKey.generate()
+        self.header = jwt.get_unverified_header(good)
+        self.claims = jwt.decode(good, options={"verify_signature": False})
+        self.now = int(time.time())
 
-    def by_secret(secret: bytes, *, algorithm: str = "HS256") -> str:
-        """Signed as a naive checker would verify it: with the published key as the secret of an HMAC."""
-        return joined({**header, "alg": algorithm}, claims, lambda text: hmac.digest(secret, text, "sha256"))
+    def signed(self, key: Any = None, *, head: dict[str, object] | None = None, **changes: object) -> str:
+        """By our own key unless another is given: what is wrong is what it says."""
+        said = {name: value for name, value in {**self.claims, **changes}.items() if value is not None}
+        return jwt.encode(said, key or self.ours, algorithm="EdDSA", headers={**self.header, **(head or {})})
 
-    def tampered(**changes: object) -> str:
+    def joined(self, said: object, sign: Callable[[bytes], bytes] | None = None, **head: object) -> str:
+        """Whatever a library would refuse to make."""
+        parts = ({name: value for name, value in {**self.header, **head}.items() if value is not None}, said)
+        text = ".".join(base64url(json.dumps(part).encode()) for part in parts)
+        return f"{text}.{base64url((sign or self.ours.sign)(text.encode()))}"
+
+    def by_secret(self, secret: bytes, algorithm: str = "HS256") -> str:
+        """As a naive checker would verify it: with the published key as the secret of an HMAC."""
+        return self.joined(self.claims, lambda text: hmac.digest(secret, text, "sha256"), alg=algorithm)
+
+    def tampered(self, payload: str) -> str:
         """With the signature of what it said before."""
-        payload = encoded({**claims, **changes})
-        return f"{opening}.{payload}.{closing}"
+        return f"{self.opening}.{base64url(payload.encode())}.{self.closing}"
 
-    twice = json.dumps(claims)[:-1] + ', "role": "owner"}'
+
+def with_other_keys(forge: Forge) -> dict[str, str]:
+    public = forge.ours.public_key()
+    raw = public.public_bytes_raw()
+    theirs = base64url(forge.stranger.public_key().public_bytes_raw())
+    kid, jwk = forge.header["kid"], {"kty": "OKP", "crv": "Ed25519", "x": theirs}
     return {
-        "right": signed(),
-        "the published key as a secret": by_secret(raw),
-        "the published key in PEM as a secret": by_secret(pem),
-        "the published key as text as a secret": by_secret(public.encode()),
-        "a secret that says EdDSA": by_secret(raw, algorithm="EdDSA"),
-        "key inside that fits": signed(
-            stranger, head={"jwk": {"kty": "OKP", "crv": "Ed25519", "x": theirs}, "kid": header["kid"]}
+        "none": forge.joined(forge.claims, no_signature, alg="none"),
+        "None": forge.joined(forge.claims, no_signature, alg="nOnE"),
+        "no signature": forge.good.rpartition(".")[0] + ".",
+        "another key": forge.signed(forge.stranger),
+        "another key under no id": forge.joined(forge.claims, forge.stranger.sign, kid=None),
+        "the published key as a secret": forge.by_secret(raw),
+        "the published key in PEM as a secret": forge.by_secret(
+            public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         ),
-        "our key id, another key": signed(stranger, head={"kid": header["kid"]}),
-        "no key id": joined({"alg": "EdDSA", "typ": "at+jwt"}, claims, ours.sign),
-        "a key id that is a path": signed(stranger, head={"kid": "../../dev/null"}),
-        "a key id that is a list": joined({**header, "kid": [header["kid"]]}, claims, lambda _: b"0" * 64),
-        "critical and unknown": signed(head={"crit": ["exp"]}),
-        "unencoded payload": signed(head={"b64": False}),
-        "certificate by address": signed(head={"x5u": "https://elsewhere.test/cert"}),
-        "encrypted": joined({**header, "enc": "A256GCM", "alg": "dir"}, claims, lambda _: b""),
-        "session of someone else": tampered(sid=str(uuid4())),
+        "the published key as text as a secret": forge.by_secret(base64url(raw).encode()),
+        "a secret that says EdDSA": forge.by_secret(raw, "EdDSA"),
+        "key inside": forge.signed(head={"jwk": {"kty": "OKP", "crv": "Ed25519", "x": "AA"}}),
+        "key inside that fits": forge.signed(forge.stranger, head={"jwk": jwk, "kid": kid}),
+        "key by address": forge.signed(head={"jku": "https://elsewhere.test/jwks.json"}),
+        "certificate by address": forge.signed(head={"x5u": "https://elsewhere.test/cert"}),
+        "other key id": forge.signed(head={"kid": "0"}),
+        "no key id": forge.joined(forge.claims, kid=None),
+        "a key id that is a path": forge.signed(forge.stranger, head={"kid": "../../dev/null"}),
+        "a key id that is a list": forge.joined(forge.claims, kid=[kid]),
+    }
+
+
+def with_other_headers(forge: Forge) -> dict[str, str]:
+    return {
+        "critical": forge.signed(head={"crit": ["b64"], "b64": True}),
+        "critical and unknown": forge.signed(head={"crit": ["exp"]}),
+        "unencoded payload": forge.signed(head={"b64": False}),
+        "encrypted": forge.joined(forge.claims, enc="A256GCM", alg="dir"),
+        "other type": forge.signed(head={"typ": "JWT"}),
+        "type in capitals": forge.signed(head={"typ": "AT+JWT"}),
+        "type in full": forge.signed(head={"typ": "application/at+jwt"}),
+        "no type": forge.joined(forge.claims, typ=None),
+    }
+
+
+def with_other_claims(forge: Forge) -> dict[str, str]:
+    signed, claims, now = forge.signed, forge.claims, forge.now
+    return {
+        "role claimed": forge.tampered(json.dumps({**claims, "role": "owner"})),
+        "role claimed as well": forge.tampered(json.dumps(claims)[:-1] + ', "role": "owner"}'),
+        "session of someone else": forge.tampered(json.dumps({**claims, "sid": str(uuid4())})),
+        "scope widened": forge.tampered(json.dumps({**claims, "scope": "audit.read organization.change"})),
         "no session": signed(sid=None),
         "a session that is none": signed(sid="none"),
-        "scope widened": tampered(scope="audit.read organization.change"),
-        "claims twice": f"{opening}.{base64.urlsafe_b64encode(twice.encode()).rstrip(b'=').decode()}.{closing}",
-        "type in capitals": signed(head={"typ": "AT+JWT"}),
-        "type in full": signed(head={"typ": "application/at+jwt"}),
-        "no type": signed(head={"typ": None}),
-        "not yet": signed(nbf=now + 300),
-        "issued tomorrow": signed(iat=now + 86_400, exp=now + 86_400 + 300),
-        "end that is no number": signed(exp="never"),
-        "end that is infinite": signed(exp=float("inf")),
-        "issuer among others": joined(header, {**claims, "iss": [claims["iss"]]}, ours.sign),
-        "claims that are a list": joined(header, [claims], ours.sign),
-        "none": unsigned("none"),
-        "None": unsigned("nOnE"),
-        "no signature": good.rpartition(".")[0] + ".",
-        "another key": signed(Ed25519PrivateKey.generate()),
-        "the public key as a secret": jwt.encode(claims, public, algorithm="HS256", headers={"typ": "at+jwt"}),
-        "role claimed": f"{opening}.{claimed}.{closing}",
         "over": signed(iat=now - 700, exp=now - 100),
         "for years": signed(exp=now + 10**8),
         "no end": signed(exp=None),
+        "end that is no number": signed(exp="never"),
+        "end that is infinite": signed(exp=float("inf")),
+        "not yet": signed(nbf=now + 300),
+        "issued tomorrow": signed(iat=now + 86_400, exp=now + 86_400 + 300),
         "other issuer": signed(iss="https://elsewhere.test"),
+        "issuer among others": forge.joined({**claims, "iss": [claims["iss"]]}),
         "other audience": signed(aud="another"),
         "audiences": signed(aud=["daybook", "another"]),
         "no audience": signed(aud=None),
-        "other type": signed(head={"typ": "JWT"}),
-        "key by address": signed(head={"jku": "https://elsewhere.test/jwks.json"}),
-        "key inside": signed(head={"jwk": {"kty": "OKP", "crv": "Ed25519", "x": "AA"}}),
-        "critical": signed(head={"crit": ["b64"], "b64": True}),
-        "other key id": signed(head={"kid": "0"}),
         "unknown role": signed(role="god"),
         "no organization": signed(org=None),
+        "claims that are a list": forge.joined([claims]),
         "not a token": "abc",
         "huge": "a" * 5_000,
         "binary": "\u00e9\u00e8",
@@ -118,8 +134,10 @@ def forgeries(good: str) -> dict[str, str]:
 def test_no_forged_token_gets_in(house: House) -> None:
     good = sign_in(house.api, house.emails["staff"])["access_token"]
     with house.api.client() as client:
-        forged = forgeries(good)
-        made(client.get("/v1/services", headers={"Authorization": f"Bearer {forged.pop('right')}"}), 200)
+        forge = Forge(good)
+        for right in (forge.signed(), forge.joined(forge.claims)):
+            made(client.get("/v1/services", headers={"Authorization": f"Bearer {right}"}), 200)
+        forged = {**with_other_keys(forge), **with_other_headers(forge), **with_other_claims(forge)}
         for name, token in forged.items():
             headers = {b"Authorization": f"Bearer {token}".encode("latin-1", "replace")}
             answer = client.get("/v1/services", headers=headers)
