@@ -15,6 +15,9 @@ from api.verified_tokens import VerifiedTokens
 from application.ended_sessions import EndedSessions, SessionsUnavailable
 from infra.settings import Settings, SettingsError, needed, variable
 
+TOKENS_SHARE = 1 / 12
+"""Of what may be kept in memory: tokens that were verified."""
+
 Pool = AsyncConnectionPool[Any]
 
 
@@ -30,8 +33,8 @@ class Entrance:
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]]
 
 
-async def entrance_of(settings: Settings, redis_url: str, people: Pool, endings: Pool, tokens_bytes: int) -> Entrance:
-    """``endings``: a pool that nothing else is in the way of. ``tokens_bytes``: what verified tokens may take.
+async def entrance_of(settings: Settings, redis_url: str, people: Pool, endings: Pool) -> Entrance:
+    """``endings``: a pool that nothing else is in the way of.
 
     Raises ``SettingsError``, ``psycopg.OperationalError``.
     """
@@ -48,7 +51,9 @@ async def entrance_of(settings: Settings, redis_url: str, people: Pool, endings:
     secret = needed(settings.digest_secret, "digest_secret").get_secret_value().encode()
     return Entrance(
         tokens=tokens,
-        verified=VerifiedTokens(tokens, ended.ensure_goes_on, bytes_max=tokens_bytes),
+        verified=VerifiedTokens(
+            tokens, ended.ensure_goes_on, bytes_max=round(TOKENS_SHARE * settings.cache_mb * 2**20)
+        ),
         sessions=PostgresSessions(people, secret=secret, announce=announce),
         api_keys=PostgresApiKeys(people),
         ended=ended,

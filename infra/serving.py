@@ -58,11 +58,11 @@ JOURNAL_CONNECTIONS_MAX = 8
 READ_CONNECTIONS_MAX = 16
 VAULT_CONNECTIONS_MAX = 8
 PEOPLE_CONNECTIONS_MAX = 8
-CONNECTIONS_MAX = JOURNAL_CONNECTIONS_MAX + READ_CONNECTIONS_MAX + VAULT_CONNECTIONS_MAX + PEOPLE_CONNECTIONS_MAX + 1
-"""Of one API process. The last one listens."""
+CONNECTIONS_MAX = JOURNAL_CONNECTIONS_MAX + READ_CONNECTIONS_MAX + VAULT_CONNECTIONS_MAX + PEOPLE_CONNECTIONS_MAX + 2
+"""Of one API process. One of the last two looks for sessions that have ended, the other listens."""
 CONNECTED_WITHIN_S = 10.0
-STREAMS_SHARE, CANDIDATES_SHARE, SLOTS_SHARE, TOKENS_SHARE = 1 / 2, 1 / 4, 1 / 12, 1 / 12
-"""Of what may be kept in memory."""
+STREAMS_SHARE, CANDIDATES_SHARE, SLOTS_SHARE = 1 / 2, 1 / 4, 1 / 12
+"""Of what may be kept in memory; the entrance has its own."""
 
 Pool = AsyncConnectionPool[Any]
 
@@ -98,13 +98,10 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         vault = PostgresVault(Walls(pools.vault), seal)
         await _ensure_vault_opens(vault)
         journal, reads = PostgresJournal(pools.journal), Walls(pools.reads)
-        cache_bytes = settings.cache_mb * 2**20
-        streams = StreamCache(bytes_max=round(STREAMS_SHARE * cache_bytes))
-        writer = Writer(journal, clock, encode=msgspec.json.Encoder().encode, cache=streams)
+        writer = _writer(settings, journal, clock)
         access_log = AccessLog(writer, new_id=uuid4)
         fence = Fence(partitions)
-        tokens_bytes = round(TOKENS_SHARE * cache_bytes)
-        entrance = await entrance_of(settings, redis_url, pools.people, pools.endings, tokens_bytes)
+        entrance = await entrance_of(settings, redis_url, pools.people, pools.endings)
         door = Door(
             journal=journal,
             passwords=passwords,
@@ -169,6 +166,11 @@ async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
         vault=await opened("vault", VAULT_CONNECTIONS_MAX, autocommit=True),
         endings=await opened("endings", 1, autocommit=True),
     )
+
+
+def _writer(settings: Settings, journal: PostgresJournal, clock: Clock) -> Writer:
+    streams = StreamCache(bytes_max=round(STREAMS_SHARE * settings.cache_mb * 2**20))
+    return Writer(journal, clock, encode=msgspec.json.Encoder().encode, cache=streams)
 
 
 async def _ensure_vault_opens(vault: PostgresVault) -> None:
