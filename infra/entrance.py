@@ -49,11 +49,10 @@ async def entrance_of(settings: Settings, redis_url: str, people: Pool, endings:
         await hints.announce()
 
     secret = needed(settings.digest_secret, "digest_secret").get_secret_value().encode()
+    tokens_bytes = round(TOKENS_SHARE * settings.cache_mb * 2**20)
     return Entrance(
         tokens=tokens,
-        verified=VerifiedTokens(
-            tokens, ended.ensure_goes_on, bytes_max=round(TOKENS_SHARE * settings.cache_mb * 2**20)
-        ),
+        verified=VerifiedTokens(tokens, ended.ensure_goes_on, bytes_max=tokens_bytes),
         sessions=PostgresSessions(people, secret=secret, announce=announce),
         api_keys=PostgresApiKeys(people),
         ended=ended,
