@@ -59,7 +59,7 @@ WHERE account_id = %s AND id IS DISTINCT FROM %s AND over_at > now() RETURNING i
 """
 _OPEN = """
 SELECT id, method, begun_at, coalesce(used_at, begun_at), expires_at FROM sign_in_session
-WHERE account_id = %s AND over_at > now() ORDER BY begun_at, id
+WHERE account_id = %s AND over_at > now() AND (used_at > now() - %s OR method = %s) ORDER BY begun_at, id
 """
 _OVER = "SELECT id FROM sign_in_session WHERE over_at BETWEEN now() - make_interval(secs => %s) AND now()"
 
@@ -96,7 +96,8 @@ class PostgresSessions:
 
     async def open(self, account_id: UUID) -> Sequence[OpenSession]:
         async with self._pool.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
-            await cursor.execute(_OPEN, (account_id,))
+            # One that was not refreshed for so long can be no more; the secret of a program does not idle.
+            await cursor.execute(_OPEN, (account_id, IDLE_MAX, SignInMethod.API_KEY.value))
             return [OpenSession(row[0], SignInMethod(row[1]), *row[2:]) async for row in cursor]
 
     async def end(self, account_id: UUID, session_id: UUID, *, because: SessionEnding = SessionEnding.REVOKED) -> bool:

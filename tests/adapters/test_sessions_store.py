@@ -188,11 +188,13 @@ def test_an_answer_that_was_lost_is_given_again_for_some_minutes_only(postgres_u
 def test_the_sessions_of_an_account_are_those_that_go_on(postgres_url: str) -> None:
     async def work(pool: Pool) -> None:
         sessions, account_id = tokens(pool), uuid4()
-        (one, token), (ended, _), (expired, _) = [await begun(sessions, account_id) for _ in range(3)]
+        (one, token), (ended, _), (expired, _), (idle, _) = [await begun(sessions, account_id) for _ in range(4)]
         await begun(sessions, uuid4())
         await sessions.end(account_id, ended.id, because=SessionEnding.SIGNED_OUT)
         async with pool.connection() as connection:
             await connection.execute("UPDATE sign_in_session SET expires_at = now() WHERE id = %s", (expired.id,))
+            unused = "UPDATE sign_in_session SET used_at = now() - interval '31 days' WHERE id = %s"
+            await connection.execute(unused, (idle.id,))
         await sessions.rotate(token)
 
         found = await sessions.open(account_id)
