@@ -8,6 +8,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import (
     accounts,
+    api_keys,
     appointment_reads,
     appointments,
     attention,
@@ -28,7 +29,9 @@ from api import (
     retirement,
     series,
     series_reads,
+    sessions,
     signing_in,
+    signing_keys,
     slots,
     stream,
     waitlist,
@@ -60,6 +63,9 @@ ROUTERS = (
     explanations.router,
     organizations.router,
     signing_in.router,
+    sessions.router,
+    api_keys.router,
+    signing_keys.router,
     accounts.router,
     customers.router,
     locations.router,

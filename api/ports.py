@@ -12,6 +12,7 @@ from application.access_log import AccessLog
 from application.clock import Clock
 from application.holidays import HolidayCalendar
 from application.journal import Journal
+from application.machine_clients import ApiKeys
 from application.recurrences import Recurrences
 from application.sign_in import Door
 from application.sign_in_tries import Threshold
@@ -45,6 +46,7 @@ class Ports:
     recurrences: Recurrences
     holidays: HolidayCalendar
     door: Door
+    api_keys: ApiKeys
     access_log: AccessLog
     limits: RateLimits
     threshold: Threshold

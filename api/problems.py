@@ -15,7 +15,9 @@ from starlette.responses import Response
 
 from api.position import MalformedPosition, NotReached
 from api.tracing import trace_id_of
+from application.ended_sessions import SessionsUnknown
 from application.journal import JournalUnavailable
+from application.machine_clients import ClientRefused
 from application.sign_in import InvalidToken, RefreshRefused, SignInRefused
 from application.slots import Slot
 from application.writer import Busy, InFlight
@@ -108,6 +110,8 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     NotReached: Kind("not-caught-up", 503, "What you want to read has not arrived yet; try again."),
     MalformedPosition: Kind("malformed-position", 400, "Journal-Position is a whole number from an earlier answer."),
     InvalidToken: Kind("unauthenticated", 401, "A valid bearer token is needed."),
+    SessionsUnknown: Kind("sessions-unknown", 503, "Whether you are still signed in cannot be told now; try again."),
+    ClientRefused: Kind("client-refused", 401, "The client_id or the client_secret is wrong, or the key is over."),
     SignInRefused: Kind("sign-in-refused", 401, "The e-mail address or the password is wrong."),
     RefreshRefused: Kind("refresh-refused", 401, "The refresh token is unknown, expired, used or revoked; sign in."),
 }
@@ -119,7 +123,7 @@ REJECTIONS: Mapping[str, Kind] = {
         Kind("malformed-request", 400, "The request cannot be read."),
         Kind("idempotency-key-missing", 400, "An Idempotency-Key of 1 to 255 visible characters is needed."),
         Kind("malformed-cursor", 400, "The cursor is not one of ours."),
-        Kind("unsupported-grant", 400, "The grant_type is password or refresh_token."),
+        Kind("unsupported-grant", 400, "The grant_type is none of those that there are."),
         Kind("no-such-page", 404, "There is nothing at this address."),
         Kind("method-not-allowed", 405, "This address does not know that method."),
         Kind("origin-not-allowed", 403, "Pages of that origin may not ask here."),
@@ -208,6 +212,8 @@ def _response(
 
 def _headers(kind: Kind) -> Mapping[str, str]:
     match kind.status:
+        case 401 if kind.slug == "client-refused":
+            return {"WWW-Authenticate": 'Basic realm="daybook"'}
         case 401:
             return {"WWW-Authenticate": 'Bearer realm="daybook"'}
         case 503:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -21,10 +22,14 @@ from api.problems import (
     rejection_response,
     series_response,
 )
-from domain.access import CallForbidden
+from application.ended_sessions import SessionOver
+from application.journal import JournalUnavailable
+from application.writer import Busy
+from domain.access import CallForbidden, EndedSessionUsed
 from domain.refusals import Forbidden, Refusal
 
 ERRORS_MAX = 20
+_log = structlog.get_logger(__name__)
 _SLUG_OF_STATUS = {400: "malformed-request", 404: "no-such-page", 405: "method-not-allowed", 413: "body-too-large"}
 _DETAIL = {
     "extra_forbidden": "There is no such field.",
@@ -37,6 +42,7 @@ def answer_with_problems(app: FastAPI, outages: Sequence[type[Exception]]) -> No
     for refused in REFUSALS:
         app.add_exception_handler(refused, _refused)
     app.add_exception_handler(Forbidden, _forbidden)
+    app.add_exception_handler(SessionOver, _over)
     app.add_exception_handler(RefusedWithAlternatives, _refused_with_alternatives)
     app.add_exception_handler(RefusedSeries, _refused_series)
     app.add_exception_handler(Rejected, _rejected)
@@ -57,6 +63,19 @@ async def _forbidden(request: Request, forbidden: Exception) -> Response:
     fact = CallForbidden(account_id=actor.account_id, operation=forbidden.operation, times=1)
     await ports_of(request).access_log.note(actor, fact)
     return refusal_response(request, forbidden)
+
+
+async def _over(request: Request, over: Exception) -> Response:
+    """Noted for the auditors, since whoever has the token should have thrown it away; refused in any case."""
+    assert isinstance(over, SessionOver)
+    actor = over.actor
+    assert actor.session_id
+    fact = EndedSessionUsed(account_id=actor.account_id, session_id=actor.session_id, times=1)
+    try:
+        await ports_of(request).access_log.note(actor, fact)
+    except (Busy, JournalUnavailable) as unavailable:
+        _log.warning("ended_session_used.unnoted", session_id=str(actor.session_id), error=repr(unavailable))
+    return refusal_response(request, over)
 
 
 async def _refused_with_alternatives(request: Request, refused: Exception) -> Response:

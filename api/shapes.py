@@ -52,12 +52,16 @@ class RegisteredShape(BaseModel):
 
 
 class TokenShape(BaseModel):
-    """``expires_in``: seconds that the access token lasts."""
+    """``expires_in``: seconds that the access token lasts. ``scope``: what a program's token is for.
+
+    A program is given no refresh token, since it can show its key again.
+    """
 
     access_token: str
-    refresh_token: str
+    refresh_token: str | None = None
     token_type: Literal["Bearer"]
     expires_in: int
+    scope: str | None = None
 
 
 class CustomerShape(VersionedShape):

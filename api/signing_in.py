@@ -8,6 +8,7 @@ from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.api_keys import client_of
 from api.commanding import AnonymouslyCommanded, answered, idempotency_key
 from api.contract import command, door
 from api.operation import Operation
@@ -28,6 +29,7 @@ from domain.permissions import Actor
 router = APIRouter(prefix="/v1/auth", tags=["sign-in"], route_class=Operation)
 
 REFRESH_TOKEN_CHARS_MAX = 256
+CLIENT_CHARS_MAX = 100
 
 
 class Registration(Body):
@@ -59,8 +61,11 @@ async def issue_token(
     username: Annotated[str | None, Form(max_length=EMAIL_CHARS_MAX, description="The e-mail address.")] = None,
     password: Annotated[str | None, Form(max_length=PASSWORD_CHARS_MAX)] = None,
     refresh_token: Annotated[str | None, Form(max_length=REFRESH_TOKEN_CHARS_MAX)] = None,
+    client_id: Annotated[str | None, Form(max_length=CLIENT_CHARS_MAX)] = None,
+    client_secret: Annotated[str | None, Form(max_length=CLIENT_CHARS_MAX)] = None,
 ) -> Response:
-    """An access token (10 minutes) and a refresh token, for a password or for the refresh token before.
+    """An access token (10 minutes) and a refresh token, for a password or for the refresh token before; an access token
+    alone for a program that shows its API key, here or as HTTP Basic (client_credentials).
 
     A refresh token is good for one use: a second one revokes all that descend from the same sign-in. With an
     Idempotency-Key, which is optional here, a refresh whose answer was lost can be asked for again.
@@ -72,32 +77,29 @@ async def issue_token(
         case "refresh_token" if refresh_token is not None:
             key = idempotency_key(request, required=False)
             actor, successor = await refresh(door, refresh_token, retry_key=key)
+        case "client_credentials":
+            program = await client_of(request, client_id, client_secret)
+            return shown({**_token(door, program), "scope": " ".join(sorted(program.scopes or ()))})
         case "password" | "refresh_token":
             needed = ("username", "password") if grant_type == "password" else ("refresh_token",)
             errors = [{"pointer": f"/{name}", "detail": "Field required"} for name in needed]
             raise Rejected("invalid-request", f"grant_type {grant_type} needs {' and '.join(needed)}.", errors=errors)
         case _:
-            raise Rejected("unsupported-grant", "grant_type is password or refresh_token.")
-    return _tokens(door, actor, successor)
+            raise Rejected("unsupported-grant", "grant_type is password, refresh_token or client_credentials.")
+    return shown({**_token(door, actor), "refresh_token": successor})
 
 
 async def _signed_in_with_password(request: Request, email: str, password: str) -> Response:
     ports = ports_of(request)
     actor, successor = await guarded(request, email, lambda: sign_in(ports.door, email, password))
-    answer = _tokens(ports.door, actor, successor)
+    answer = shown({**_token(ports.door, actor), "refresh_token": successor})
     remember_device(request, answer, email)
     return answer
 
 
-def _tokens(door: Door, actor: Actor, successor: str) -> Response:
-    return shown(
-        {
-            "access_token": door.access_tokens.issue(actor),
-            "refresh_token": successor,
-            "token_type": "Bearer",
-            "expires_in": door.access_tokens.lifetime_s,
-        }
-    )
+def _token(door: Door, actor: Actor) -> dict[str, object]:
+    tokens = door.access_tokens
+    return {"access_token": tokens.issue(actor), "token_type": "Bearer", "expires_in": tokens.lifetime_s}
 
 
 @router.post(

@@ -21,6 +21,7 @@ from api.limits import RateLimits, TooManyRequests
 from api.safe_headers import SAFE_HEADERS
 from api.stream_frames import Init, MalformedFrame
 from api.stream_session import Closed, Node, Session, next_frame
+from application.ended_sessions import SessionOver, SessionsUnknown
 from application.sign_in import Bearer, InvalidToken
 
 INIT_WITHIN_S = 5.0
@@ -79,6 +80,7 @@ class Sockets:
             if ping:
                 pinged_at = loop.time()
             for session in tuple(self._open):
+                self._close_if_over(session)
                 # The real time, whatever clock the bookings follow.
                 if session.bearer.expires_at <= time.time():
                     session.close(frames.UNAUTHENTICATED, "the token has expired")
@@ -88,6 +90,14 @@ class Sockets:
                     session.close(frames.TOO_SLOW, "the client does not read")
                 elif ping and not session.outbox:
                     session.outbox.put(frames.PING)
+
+    def _close_if_over(self, session: Session) -> None:
+        try:
+            self.node.ensure_goes_on(session.bearer.actor)
+        except SessionOver:
+            session.close(frames.UNAUTHENTICATED, "the session is over")
+        except SessionsUnknown:
+            session.close(frames.UNAVAILABLE, "whether the session goes on cannot be told")
 
     async def serve(self, websocket: WebSocket) -> None:
         """One connection, from its handshake to its end."""
@@ -167,6 +177,8 @@ class Sockets:
             return self.node.authenticate(frame.token)
         except InvalidToken:
             raise Closed(frames.UNAUTHENTICATED, "the token is not valid") from None
+        except SessionsUnknown:
+            raise Closed(frames.UNAVAILABLE, "the token cannot be checked now") from None
 
 
 @contextmanager

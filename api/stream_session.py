@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -13,8 +13,10 @@ from api.limits import SocketLimits
 from api.outbox import Outbox
 from api.stream_frames import FromClient, Init, MalformedFrame, Pong, Subscribe, Unsubscribe
 from api.topics import NotAdmitted, TopicGate
+from application.ended_sessions import SessionsUnknown
 from application.journal import JournalUnavailable
 from application.sign_in import Bearer, InvalidToken
+from domain.permissions import Actor
 from projections.change_feed import ChangeFeed, ChangesUnavailable
 
 SUBSCRIPTIONS_MAX = 100
@@ -50,9 +52,14 @@ async def next_frame(websocket: WebSocket) -> FromClient:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What all sessions of a process share. ``authenticate`` raises ``InvalidToken``."""
+    """What all sessions of a process share.
+
+    ``authenticate`` raises ``InvalidToken`` and ``SessionsUnknown``; ``ensure_goes_on``, which is asked again and again
+    of whoever is signed in, ``SessionOver`` and ``SessionsUnknown``.
+    """
 
     authenticate: Callable[[str], Bearer]
+    ensure_goes_on: Callable[[Actor], None]
     gate: TopicGate
     feed: ChangeFeed
     broadcaster: Broadcaster
@@ -159,7 +166,9 @@ class Session:
             bearer = self.node.authenticate(token)
         except InvalidToken:
             return self.close(frames.UNAUTHENTICATED, "the token is not valid")
-        if bearer.actor != self.bearer.actor:
+        except SessionsUnknown:
+            return self.close(frames.UNAVAILABLE, "the token cannot be checked now")
+        if replace(bearer.actor, session_id=None) != replace(self.bearer.actor, session_id=None):
             # What is subscribed was admitted for someone else.
             return self.close(frames.UNAUTHENTICATED, "the token speaks for another account or role")
         self.bearer = bearer

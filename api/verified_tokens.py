@@ -1,9 +1,11 @@
 """Tokens whose signature was checked once need not be checked again before they end."""
 
 import time
+from collections.abc import Callable
 
 from application.lru import Lru
 from application.sign_in import AccessTokens, Bearer, InvalidToken
+from domain.permissions import Actor
 
 TOKENS_BYTES_MAX = 16 * 2**20
 TOKEN_BYTES = 850
@@ -11,21 +13,27 @@ TOKEN_BYTES = 850
 
 
 class VerifiedTokens:
-    """Checks tokens, and remembers those that were good until they end: a signature costs as much as a decision."""
+    """Checks tokens, and remembers those that were good until they end: a signature costs as much as a decision.
 
-    def __init__(self, tokens: AccessTokens, *, bytes_max: int = TOKENS_BYTES_MAX) -> None:
+    ``ensure_goes_on`` is asked at every use whether the session of the token still does.
+    """
+
+    def __init__(
+        self, tokens: AccessTokens, ensure_goes_on: Callable[[Actor], None], *, bytes_max: int = TOKENS_BYTES_MAX
+    ) -> None:
         self.kept: Lru[str, Bearer] = Lru(bytes_max, lambda _: TOKEN_BYTES)
         self._tokens = tokens
+        self._ensure_goes_on = ensure_goes_on
 
     def bearer(self, token: str) -> Bearer:
-        """Raises ``InvalidToken``."""
-        known = self.kept.get(token)
-        if known is not None:
-            if time.time() < known.expires_at:
-                return known
+        """Raises ``InvalidToken`` (``SessionOver`` among them), ``SessionsUnknown``."""
+        bearer = self.kept.get(token)
+        if bearer is None:
+            bearer = self._tokens.verify(token)
+            self.kept.put(token, bearer)
+            self.kept.trim()
+        elif time.time() >= bearer.expires_at:
             self.kept.drop(token)
             raise InvalidToken
-        verified = self._tokens.verify(token)
-        self.kept.put(token, verified)
-        self.kept.trim()
-        return verified
+        self._ensure_goes_on(bearer.actor)
+        return bearer

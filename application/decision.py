@@ -14,6 +14,7 @@ from uuid import UUID
 from domain import (
     access,
     account,
+    api_key,
     appointment,
     booking_page,
     contact,
@@ -30,6 +31,7 @@ from domain import (
 )
 from domain.access import AccessNote
 from domain.account import Account, Customer, SignInName
+from domain.api_key import ApiKey
 from domain.appointment import Appointment
 from domain.booking_page import BookingPage
 from domain.contact import Contact
@@ -54,6 +56,7 @@ State = (
     | Account
     | SignInName
     | AccessNote
+    | ApiKey
     | Customer
     | Resource
     | ResourceDay
@@ -68,7 +71,9 @@ State = (
     | Waitlist
     | Reminders
 )
-Owned = Organization | Location | Account | Customer | Resource | Pool | Service | Appointment | Session | Series
+Owned = (
+    Organization | Location | Account | ApiKey | Customer | Resource | Pool | Service | Appointment | Session | Series
+)
 """States that belong to an organization and are known by their id."""
 
 S = TypeVar("S", bound=State)
@@ -81,6 +86,7 @@ EVOLVE: dict[str, Callable[..., State]] = {
     "account": account.evolve,
     "sign_in_name": account.evolve_sign_in_name,
     "access": access.evolve,
+    "api_key": api_key.evolve,
     "customer": account.evolve_customer,
     "resource": resource.evolve,
     "resource_day": resource_day.evolve,

@@ -6,13 +6,15 @@ access token is true by its signature alone.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID, uuid5
 
 from application.decision import evolved
 from application.journal import Journal
+from domain.access import SessionEnding, SignInMethod
 from domain.account import Account, SignInName
 from domain.permissions import Actor
 
@@ -70,23 +72,40 @@ class Session:
     account_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """As its owner may see it. Not from where: an address or a browser would be personal data that nobody needs."""
+
+    id: UUID
+    method: SignInMethod
+    begun_at: datetime
+    used_at: datetime
+    expires_at: datetime
+
+
 class Sessions(Protocol):
     """Sign-ins, and their long-lived tokens, each good for one use."""
 
-    async def begin(self, account_id: UUID) -> tuple[Session, str]:
+    async def begin(self, actor: Actor, method: SignInMethod) -> tuple[Session, str]:
         """A new session and its first refresh token."""
+
+    async def open(self, account_id: UUID) -> Sequence[OpenSession]:
+        """Those of an account that go on, in the order of their beginning; a bounded number."""
 
     async def rotate(self, refresh_token: str, *, retry_key: str | None = None) -> tuple[Session, str]:
         """Use a token up and answer its successor. Raises ``RefreshRefused``.
 
         A token that comes a second time was stolen, by then or by now: the session ends. Except with the
-        ``retry_key`` of its first use and before the successor was used: then the answer was lost, and is given again.
+        ``retry_key`` of its first use, soon after it and before the successor was used: then the answer was lost, and
+        is given again.
         """
 
-    async def end(self, account_id: UUID, session_id: UUID) -> bool:
+    async def end(self, account_id: UUID, session_id: UUID, *, because: SessionEnding = SessionEnding.REVOKED) -> bool:
         """Whether there was such a session of this account, and it ends now."""
 
-    async def end_all(self, account_id: UUID, *, but: UUID | None = None) -> Sequence[UUID]:
+    async def end_all(
+        self, account_id: UUID, *, but: UUID | None = None, because: SessionEnding = SessionEnding.REVOKED
+    ) -> Sequence[UUID]:
         """End every session of the account, except ``but``; those that end now."""
 
 
@@ -107,6 +126,9 @@ class AccessTokens(Protocol):
 
     def verify(self, token: str) -> Bearer:
         """Raises ``InvalidToken``."""
+
+    def verifying_keys(self) -> Sequence[Mapping[str, str]]:
+        """The public keys by which anyone can check a token, each a JWK (RFC 7517)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +159,7 @@ async def sign_in(door: Door, email: str, password: str) -> tuple[Actor, str]:
     actor = await actor_of(door.journal, name.account_id)
     if actor is None:
         raise SignInRefused
-    session, token = await door.sessions.begin(actor.account_id)
+    session, token = await door.sessions.begin(actor, SignInMethod.PASSWORD)
     return replace(actor, session_id=session.id), token
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from application.decision import State, Stream
 from domain.access import AccessNote
 from domain.account import Account, Customer, SignInName
+from domain.api_key import ApiKey
 from domain.appointment import Appointment
 from domain.booking_page import BookingPage
 from domain.contact import Contact
@@ -41,6 +42,7 @@ SIZES: dict[type[State], tuple[int, _Listed]] = {
     Account: (420, _listed(resource_ids=90)),
     SignInName: (190, ()),
     AccessNote: (190, ()),
+    ApiKey: (640, _listed(scopes=70)),
     Customer: (310, ()),
     Resource: (750, _listed(shifts=200, overrides=245, closures=300)),
     ResourceDay: (400, _listed(claims=356)),

@@ -29,6 +29,8 @@ class SessionEnding(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     ACCOUNT_DISABLED = "account_disabled"
     KEY_REVOKED = "key_revoked"
+    SUPERSEDED = "superseded"
+    """The account had more sessions than anyone needs, and this one was not used for longest."""
 
 
 @fact("access.signed_in.v1")

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool
 
 from adapters import probes
-from adapters.credentials import PostgresCredentials, PostgresSessions
+from adapters.credentials import PostgresCredentials
 from adapters.holiday_calendar import LibraryHolidayCalendar
 from adapters.passwords import ArgonPasswords
 from adapters.postgres_journal import PostgresJournal
@@ -22,7 +22,6 @@ from adapters.projection_lag import ProjectionLag
 from adapters.recurrence_rules import RecurrenceRules
 from adapters.redis_fanout import RedisHintSource
 from adapters.redis_masks import RedisMaskCache
-from adapters.tokens import SignedTokens
 from adapters.vault import PostgresVault, Seal, VaultKeyWrong
 from adapters.walls import Walls
 from api.app import create_app
@@ -35,7 +34,6 @@ from api.position import Fence
 from api.stream import Sockets
 from api.stream_session import Node
 from api.topics import TopicGate
-from api.verified_tokens import VerifiedTokens
 from application.access_log import AccessLog
 from application.clock import Clock
 from application.lru import Memoized
@@ -49,6 +47,7 @@ from domain.resource_day import PAGE_ID_BYTES, page_id
 from domain.wall_clock import TIME_BYTES, local_day, reached
 from infra.composition import clock_of, epoch_of, kafka_tls_of
 from infra.database_roles import url_for
+from infra.entrance import Entrance, entrance_of
 from infra.limiting import limits_of
 from infra.pools import pool_of
 from infra.read_models import NAMES
@@ -61,11 +60,11 @@ JOURNAL_CONNECTIONS_MAX = 8
 READ_CONNECTIONS_MAX = 16
 VAULT_CONNECTIONS_MAX = 8
 PEOPLE_CONNECTIONS_MAX = 8
-CONNECTIONS_MAX = JOURNAL_CONNECTIONS_MAX + READ_CONNECTIONS_MAX + VAULT_CONNECTIONS_MAX + PEOPLE_CONNECTIONS_MAX + 1
-"""Of one API process. The last one listens."""
+CONNECTIONS_MAX = JOURNAL_CONNECTIONS_MAX + READ_CONNECTIONS_MAX + VAULT_CONNECTIONS_MAX + PEOPLE_CONNECTIONS_MAX + 2
+"""Of one API process. One of the last two looks for sessions that have ended, the other listens."""
 CONNECTED_WITHIN_S = 10.0
-STREAMS_SHARE, CANDIDATES_SHARE, SLOTS_SHARE, TOKENS_SHARE = 1 / 2, 1 / 4, 1 / 12, 1 / 12
-"""Of what may be kept in memory."""
+STREAMS_SHARE, CANDIDATES_SHARE, SLOTS_SHARE = 1 / 2, 1 / 4, 1 / 12
+"""Of what may be kept in memory; the entrance has its own."""
 
 Pool = AsyncConnectionPool[Any]
 
@@ -91,9 +90,6 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
     needed(settings.kafka_bootstrap, "kafka_bootstrap")
     digest_secret = needed(settings.digest_secret, "digest_secret").get_secret_value().encode()
     seal = Seal(needed(settings.vault_key, "vault_key").get_secret_value())
-    tokens = SignedTokens(
-        needed(settings.signing_key, "signing_key").get_secret_value(), issuer=settings.public_url.rstrip("/")
-    )
     clock, partitions, epoch = clock_of(settings), settings.kafka_partitions, epoch_of(settings, "serve")
     async with AsyncExitStack() as open_things:
         pools = await _pools(settings, open_things)
@@ -103,20 +99,18 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         vault = PostgresVault(Walls(pools.vault), seal)
         await _ensure_vault_opens(vault)
         journal, reads = PostgresJournal(pools.journal), Walls(pools.reads)
-        cache_bytes = settings.cache_mb * 2**20
-        streams = StreamCache(bytes_max=round(STREAMS_SHARE * cache_bytes))
-        writer = Writer(journal, clock, encode=msgspec.json.Encoder().encode, cache=streams)
+        writer = _writer(settings, journal, clock)
         access_log = AccessLog(writer, new_id=uuid4)
         fence = Fence(partitions)
+        entrance = await entrance_of(settings, redis_url, pools.people, pools.endings)
         door = Door(
             journal=journal,
             passwords=passwords,
             credentials=PostgresCredentials(pools.people),
-            sessions=PostgresSessions(pools.people, secret=digest_secret),
-            access_tokens=tokens,
+            sessions=entrance.sessions,
+            access_tokens=entrance.tokens,
             secret=digest_secret,
         )
-        verified = VerifiedTokens(tokens, bytes_max=round(TOKENS_SHARE * cache_bytes))
         limits, threshold = limits_of(settings, open_things, redis_url, digest_secret)
         ports = Ports(
             journal=journal,
@@ -128,20 +122,22 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             holidays=LibraryHolidayCalendar(),
             recurrences=RecurrenceRules(),
             door=door,
+            api_keys=entrance.api_keys,
             access_log=access_log,
             limits=limits,
             threshold=threshold,
-            verified=verified,
+            verified=entrance.verified,
             fence=fence,
             digest_secret=digest_secret,
             outages=OUTAGES,
         )
-        sockets = _sockets(ports, settings, redis_url)
+        sockets = _sockets(ports, entrance, settings, redis_url)
         health = _health(pools.journal, probe, settings, ProjectionLag(pools.journal, NAMES, partitions), clock)
         metrics, origins = _metrics(ports, fence, sockets), Origins(settings.allowed_origins)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets, origins=origins)
         progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME))
-        yield Served(app, (writer.run, access_log.run, limits.windows.run, sockets.run, lambda: progress.run(fence)))
+        here = (writer.run, access_log.run, limits.windows.run, sockets.run, lambda: progress.run(fence))
+        yield Served(app, (*here, *entrance.beside))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +148,7 @@ class _Pools:
     reads: Pool
     people: Pool
     vault: Pool
+    endings: Pool
 
 
 async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
@@ -168,7 +165,13 @@ async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
         reads=await opened("reads", READ_CONNECTIONS_MAX, autocommit=True),
         people=await opened("people", PEOPLE_CONNECTIONS_MAX, autocommit=False),
         vault=await opened("vault", VAULT_CONNECTIONS_MAX, autocommit=True),
+        endings=await opened("endings", 1, autocommit=True),
     )
+
+
+def _writer(settings: Settings, journal: PostgresJournal, clock: Clock) -> Writer:
+    streams = StreamCache(bytes_max=round(STREAMS_SHARE * settings.cache_mb * 2**20))
+    return Writer(journal, clock, encode=msgspec.json.Encoder().encode, cache=streams)
 
 
 async def _ensure_vault_opens(vault: PostgresVault) -> None:
@@ -189,10 +192,11 @@ async def _slots(settings: Settings, reads: Walls, open_things: AsyncExitStack, 
     return Sources(offers=queries, masks=Masks(queries, cache, kept), clock=clock_of(settings), told=told)
 
 
-def _sockets(ports: Ports, settings: Settings, redis_url: str) -> Sockets:
+def _sockets(ports: Ports, entrance: Entrance, settings: Settings, redis_url: str) -> Sockets:
     feed = ChangeFeed(ports.reads, settings.kafka_partitions)
     broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
-    node = Node(ports.verified.bearer, TopicGate(ports.journal), feed, broadcaster, ports.limits.sockets)
+    gate, goes_on = TopicGate(ports.journal), entrance.ended.ensure_goes_on
+    node = Node(ports.verified.bearer, goes_on, gate, feed, broadcaster, ports.limits.sockets)
     return Sockets(node, frozenset(settings.allowed_origins), ports.limits)
 
 

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection, Cursor
 from application.decision import O, Owned, State, evolved
 from application.journal import Recorded
 from domain.account import Account, AccountFact, Customer, CustomerFact
+from domain.api_key import ApiKey, ApiKeyFact
 from domain.location import Location, LocationFact
 from domain.organization import Organization, OrganizationFact
 from domain.pool import Pool, PoolFact
@@ -27,6 +28,7 @@ KINDS: dict[str, type[Owned]] = {
     "service": Service,
     "customer": Customer,
     "account": Account,
+    "api_key": ApiKey,
 }
 """The kinds that are small and few. Closures are part of the resource."""
 
@@ -62,7 +64,14 @@ class Entry(Generic[O]):
 class Catalogue:
     NAME: ClassVar = "catalogue"
     FACTS: ClassVar = (
-        OrganizationFact | LocationFact | ResourceFact | PoolFact | ServiceFact | CustomerFact | AccountFact
+        OrganizationFact
+        | LocationFact
+        | ResourceFact
+        | PoolFact
+        | ServiceFact
+        | CustomerFact
+        | AccountFact
+        | ApiKeyFact
     )
     DURABLE: ClassVar = False
     TABLES: ClassVar = f"""

@@ -1,6 +1,7 @@
 """An organization as tests need it: someone in each role, a practitioner, a service, a customer."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -51,6 +52,7 @@ class House:
     waitlist_entry_id: str = ""
     series_id: str = ""
     pool_id: str = ""
+    api_key_id: str = ""
     emails: dict[str, str] = field(default_factory=dict)
     account_ids: dict[str, str] = field(default_factory=dict)
     position: str = "0"
@@ -76,6 +78,18 @@ def sign_in(api: RunningApi, email: str, password: str = PASSWORD) -> dict[str, 
     form = {"grant_type": "password", "username": email, "password": password}
     with api.client() as client:
         return made(client.post("/v1/auth/token", data=form), 200)
+
+
+def api_key_terms(*scopes: str, **changes: object) -> dict[str, object]:
+    """What a key is issued with that lasts a day."""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    return {
+        "name": "A program",
+        "role": "staff",
+        "scopes": scopes or ("service.read",),
+        "expires_at": tomorrow,
+        **changes,
+    }
 
 
 def opened_house(api: RunningApi) -> House:
@@ -151,3 +165,4 @@ def _furnish(house: House) -> None:
         "rrule": "FREQ=WEEKLY;COUNT=2",
     }
     house.series_id = made(house.post("/series", recurring))["id"]
+    house.api_key_id = made(house.post("/api-keys", api_key_terms()))["id"]

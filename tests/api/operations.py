@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.api.house import PASSWORD, House, key
+from tests.api.house import PASSWORD, House, api_key_terms, key, sign_in
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def _filled(path: str, house: House) -> str:
         "pool": house.pool_id,
         "waitlist_entry": house.waitlist_entry_id,
         "series": house.series_id,
+        "api_key": house.api_key_id,
     }
     return "/v1" + path.format(**ids)
 
@@ -81,6 +82,48 @@ def _recurring(house: House) -> dict[str, object]:
     return {"service_id": house.service_id, "customer_id": house.customer_id, **past}
 
 
+def _asking_as(house: House, client: httpx.Client) -> httpx.Client:
+    """The same person, signed in once more: so that a session can be ended which nobody needs."""
+    role = next((role for role, known in house.clients.items() if known is client), None)
+    email = house.emails.get(role or "owner")
+    return house.api.client(sign_in(house.api, email)["access_token"] if email else None)
+
+
+def _another_session(house: House, client: httpx.Client) -> str:
+    with _asking_as(house, client) as again:
+        sessions = again.get("/v1/auth/sessions").json().get("items", ())
+    return next((one["id"] for one in sessions if one["current"]), str(uuid4()))
+
+
+def _signing_out(house: House, client: httpx.Client) -> httpx.Response:
+    with _asking_as(house, client) as again:
+        return again.post("/v1/auth/sign-out", headers=key())
+
+
+def _ending_all(house: House, client: httpx.Client) -> httpx.Response:
+    """Of the staff's account, who then sign in again."""
+    answer = client.delete(_filled("/accounts/{account}/sessions", house), headers=key())
+    token = sign_in(house.api, house.emails["staff"])["access_token"]
+    house["staff"].headers["Authorization"] = f"Bearer {token}"
+    return answer
+
+
+SESSION_OPERATIONS = (
+    Operation("listSessions", "session.read", _get("/auth/sessions"), own=True),
+    Operation("signOut", "session.end", _signing_out, own=True),
+    Operation(
+        "endSession",
+        "session.end",
+        lambda house, client: client.delete(f"/v1/auth/sessions/{_another_session(house, client)}", headers=key()),
+        own=True,
+    ),
+    Operation("endSessionsOfAccount", "session.end", _ending_all),
+    Operation("issueApiKey", "api_key.issue", _send("POST", "/api-keys", lambda _: api_key_terms())),
+    Operation("listApiKeys", "api_key.read", _get("/api-keys")),
+    Operation("getApiKey", "api_key.read", _get("/api-keys/{api_key}")),
+    Operation("revokeApiKey", "api_key.revoke", _send("DELETE", "/api-keys/{api_key}")),
+)
+
 WINDOW = {"start": "2026-11-24", "end": "2026-11-25"}
 OPERATIONS = (
     Operation("listOrganizations", "organization.read", _get("/organizations")),
@@ -98,6 +141,7 @@ OPERATIONS = (
         "account.assign",
         _send("PUT", "/accounts/{account}/assignment", lambda _: {"resource_ids": []}, if_match=True),
     ),
+    *SESSION_OPERATIONS,
     Operation("registerCustomer", "customer.create", _send("POST", "/customers", lambda _: {"display_name": "X"})),
     Operation("listCustomers", "customer.read", _get("/customers"), own=True),
     Operation("getCustomer", "customer.read", _get("/customers/{customer}"), own=True),

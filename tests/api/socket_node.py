@@ -151,7 +151,7 @@ class RunningNode:
 
     def sign_in(self, role: Role, organization_id: UUID = CLINIC, *, for_s: float = 600) -> tuple[str, Actor]:
         """A token and who it speaks for."""
-        actor = Actor(uuid4(), organization_id, uuid4(), role)
+        actor = Actor(uuid4(), organization_id, uuid4(), role, session_id=uuid4())
         token = f"token-{uuid4()}"
         self.bearers[token] = Bearer(actor, time.time() + for_s)
         return token, actor
@@ -206,7 +206,7 @@ async def socket_node(postgres_url: str, redis_url: str, *, sweep_every_s: float
     ) as pool:
         feed = ChangeFeed(Walls(pool), PARTITIONS)
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url), sweep_every_s)
-        sockets = Sockets(Node(authenticate, TopicGate(journal), feed, broadcaster))
+        sockets = Sockets(Node(authenticate, lambda _: None, TopicGate(journal), feed, broadcaster))
         app = FastAPI()
         app.state.sockets = sockets
         app.include_router(stream.router)

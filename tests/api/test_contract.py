@@ -207,6 +207,7 @@ def test_answers_hold_what_the_contract_says_and_no_more(house: House, document:
         "series_id": house.series_id,
         "account_id": house.account_ids["owner"],
         "pool_id": house.pool_id,
+        "api_key_id": house.api_key_id,
     }
     window = {"start": "2027-02-01", "end": "2027-02-14"}
     asks = {"getCalendar": window, "findSlots": window, "explainSlot": {"start": "2027-02-01T10:00:00Z"}}

@@ -16,6 +16,7 @@ from application.stream_size import SIZES, bytes_of
 from domain import (
     access,
     account,
+    api_key,
     appointment,
     booking_page,
     contact,
@@ -220,6 +221,20 @@ def noted(_: int) -> list[Fact]:
     return [access.CallForbidden(account_id=some_id(), operation="audit.read", times=1)]
 
 
+def api_keys(many: int) -> list[Fact]:
+    return [
+        api_key.ApiKeyIssued(
+            api_key_id=some_id(),
+            organization_id=some_id(1),
+            account_id=some_id(2),
+            subject_id=some_id(3),
+            role=account.Role.STAFF,
+            scopes=tuple(f"appointment.read_{n}" for n in range(many)),
+            expires_at=NINE,
+        )
+    ]
+
+
 def customers(_: int) -> list[Fact]:
     return [account.CustomerRegistered(customer_id=some_id(), organization_id=some_id(1), account_id=None)]
 
@@ -244,6 +259,7 @@ HISTORIES: Sequence[Facts] = (
     opened,
     named,
     noted,
+    api_keys,
     customers,
 )
 

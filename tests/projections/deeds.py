@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from application import booking, catalogue, pooling, resource_times, visits
+from application import booking, catalogue, machine_clients, pooling, resource_times, visits
 from application.decision import Decision
+from domain.account import Role
 from domain.appointment import Begun, Status
 from domain.location import Holiday
 from domain.pool import Strategy
@@ -241,6 +242,21 @@ def _lets_time_pass(clinic: Clinic, deed: Deed) -> None:
     clinic.desk.now += deed.hour % 3 * 15 * MINUTE
 
 
+def _lets_a_program_in(clinic: Clinic, deed: Deed) -> None:
+    desk, key_id = clinic.desk, clinic.desk.new_id()
+    wish = machine_clients.IssueApiKey(
+        api_key_id=key_id,
+        account_id=desk.new_id(),
+        subject_id=desk.new_id(),
+        role=Role.STAFF,
+        scopes=frozenset({"slots.read", "appointment.book"}),
+        expires_at=desk.now + 24 * HOUR,
+    )
+    desk.do(machine_clients.issue_api_key, wish, desk.owner)
+    if deed.which % 2:
+        desk.do(machine_clients.revoke_api_key, machine_clients.RevokeApiKey(api_key_id=key_id), desk.owner)
+
+
 DEEDS: Mapping[str, Callable[[Clinic, Deed], Any]] = {
     "book": _books(),
     "hold": _books(hold_min=30),
@@ -276,4 +292,5 @@ DEEDS: Mapping[str, Callable[[Clinic, Deed], Any]] = {
     "regroup": _regroups,
     "change_terms": _changes_terms,
     "rename": _renames,
+    "let_a_program_in": _lets_a_program_in,
 }

@@ -45,7 +45,7 @@ every_kind = [
     *(Deed(0, "change_terms", 0, 0), Deed(0, "rename", 0, 0), Deed(0, "no_show", 0, 0, wait_hours=5)),
     *(Deed(0, "book", 0, 1, wait_hours=240), Deed(0, "check_in", 0, 0), Deed(0, "fulfil", 0, 0)),
     *(Deed(0, "keep_holiday", 0, 0), Deed(0, "seat", 3, 0), Deed(0, "release", 0, 0, wait_hours=2)),
-    Deed(0, "end_waiting", 0, 0),
+    *(Deed(0, "end_waiting", 0, 0), Deed(0, "let_a_program_in", 0, 0), Deed(0, "let_a_program_in", 1, 0)),
 ]
 """Nothing of it is refused, and all of it together leaves a fact of every kind: an ``@example`` for any read model."""
 

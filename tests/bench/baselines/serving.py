@@ -22,7 +22,7 @@ SETTINGS = load_settings()
 _TOKENS = SignedTokens(
     needed(SETTINGS.signing_key, "signing_key").get_secret_value(), issuer=SETTINGS.public_url.rstrip("/")
 )
-_VERIFIED = VerifiedTokens(_TOKENS)
+_VERIFIED = VerifiedTokens(_TOKENS, lambda _: None)
 
 
 async def _signed_in(request: Request) -> Actor:
