@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from api.position import MalformedPosition, NotReached
 from api.tracing import trace_id_of
+from application.callbacks import CallbackRefused
 from application.journal import JournalUnavailable
 from application.sign_in import InvalidToken, RefreshRefused, SignInRefused
 from application.slots import Slot
@@ -90,6 +91,8 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     refusals.SeriesConflicts: Kind("series-conflicts", 409, "Some occurrences of the series cannot be had."),
     refusals.AlreadyWaiting: Kind("already-waiting", 409, "The customer waits for this service already."),
     refusals.WaitlistFull: Kind("waitlist-full", 409, "The waitlist takes no more entries."),
+    refusals.TooManyWebhooks: Kind("too-many-webhooks", 409, "The organization has all the webhooks that it may have."),
+    refusals.WebhookIsDisabled: Kind("webhook-disabled", 409, "The webhook is disabled; enable it first."),
     refusals.NothingOffered: Kind("nothing-offered", 409, "There is no offer to answer."),
     refusals.NothingOffersThis: Kind("nothing-offers-this", 409, "No resource meets a requirement of the service."),
     refusals.ResourceNotSuitable: Kind("resource-not-suitable", 422, "The service has no use for that resource."),
@@ -109,6 +112,7 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     MalformedPosition: Kind("malformed-position", 400, "Journal-Position is a whole number from an earlier answer."),
     InvalidToken: Kind("unauthenticated", 401, "A valid bearer token is needed."),
     SignInRefused: Kind("sign-in-refused", 401, "The e-mail address or the password is wrong."),
+    CallbackRefused: Kind("callback-refused", 403, "This is not signed by the provider, or too old."),
     RefreshRefused: Kind("refresh-refused", 401, "The refresh token is unknown, expired, used or revoked; sign in."),
 }
 """Proved complete by a test: every Refusal of the domain has its row."""

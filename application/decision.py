@@ -27,6 +27,7 @@ from domain import (
     service,
     session,
     waitlist,
+    webhook,
 )
 from domain.access import AccessNote
 from domain.account import Account, Customer, SignInName
@@ -46,6 +47,7 @@ from domain.series import Series
 from domain.service import Service
 from domain.session import Session
 from domain.waitlist import Waitlist
+from domain.webhook import Webhook, WebhookList
 
 State = (
     Organization
@@ -67,8 +69,12 @@ State = (
     | Series
     | Waitlist
     | Reminders
+    | Webhook
+    | WebhookList
 )
-Owned = Organization | Location | Account | Customer | Resource | Pool | Service | Appointment | Session | Series
+Owned = (
+    Organization | Location | Account | Customer | Resource | Pool | Service | Appointment | Session | Series | Webhook
+)
 """States that belong to an organization and are known by their id."""
 
 S = TypeVar("S", bound=State)
@@ -94,6 +100,8 @@ EVOLVE: dict[str, Callable[..., State]] = {
     "series": series.evolve,
     "waitlist": waitlist.evolve,
     "reminder": reminder.evolve,
+    "webhook": webhook.evolve,
+    "webhook_list": webhook.evolve_list,
 }
 """How each kind of stream evolves, by the first word of its facts' topics."""
 

@@ -18,8 +18,15 @@ from tests.api.matrix import RELATIONS, ROLES, Objects, Operation, expected, ope
 from tests.api.running_api import RunningApi
 
 OPEN_TO_ALL = {"signUpOrganization", "issueToken", "registerCustomerAccount", "listProblems", "getProblem"}
+SIGNED_BY_THE_PROVIDER = {"hearTwilio", "hearSendGrid"}
 ABOUT_THE_PROCESS = {"livez", "healthz", "readyz", "metrics"}
-BY_THE_CLOCK = {"appointment.lapse", "appointment.release", "appointment.remind", "waitlist.offer"}
+BY_THE_CLOCK = {
+    "appointment.lapse",
+    "appointment.release",
+    "appointment.remind",
+    "waitlist.offer",
+    "webhook.disable",
+}
 """What only Daybook's own processes do, over no interface."""
 BESIDE_THE_MATRIX = {"appointment.override"}
 """A right within an operation that has another."""
@@ -82,6 +89,7 @@ def _objects(house: House) -> dict[str, str]:
         "appointment_id": house.appointment_id,
         "entry_id": house.waitlist_entry_id,
         "series_id": house.series_id,
+        "webhook_id": house.webhook_id,
     }
 
 
@@ -114,7 +122,7 @@ def test_every_operation_shows_its_row_of_the_policy(document: dict[str, Any]) -
 
     without = {name for name, one in all_of_them.items() if "x-permission" not in one}
 
-    assert without == OPEN_TO_ALL | ABOUT_THE_PROCESS
+    assert without == OPEN_TO_ALL | ABOUT_THE_PROCESS | SIGNED_BY_THE_PROVIDER
     assert all("Who may: " in one["description"] for name, one in all_of_them.items() if name not in without)
 
 
