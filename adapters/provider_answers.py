@@ -1,4 +1,4 @@
-"""What a provider's HTTP answer to a send means: taken, certainly not taken, or unclear. And what it reports, safely."""
+"""What a provider's HTTP answer to a send means: taken, certainly not taken, or unclear. And what it may report."""
 
 import re
 from collections.abc import Mapping

@@ -33,7 +33,8 @@ CREATE FUNCTION deliveries.note_report(its_id uuid, its_state text, its_reason t
 RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $note$
 UPDATE deliveries.delivery SET state = its_state, reason = its_reason, provider_id = coalesce(provider_id, its_provider_id),
     changed_at = clock_timestamp()
-WHERE id = its_id AND attempts > 0 AND state <> 'skipped' AND (provider_id IS NULL OR provider_id = its_provider_id)
+WHERE id = its_id AND attempts > 0 AND state <> 'skipped'
+    AND (provider_id IS NULL OR provider_id = its_provider_id)
     AND weight > CASE state {" ".join(f"WHEN '{outcome}' THEN {weight}" for outcome, weight in WEIGHT.items())} ELSE 0 END
 $note$
 """  # noqa: S608  our own names
