@@ -83,6 +83,7 @@ sbom: $(SUPPLY)/.installed
 # Fails where an advisory is known. Where it could not ask it says so, and fails with STRICT=1 only.
 audit: $(SUPPLY)/.installed
 	@$(SUPPLY)/bin/python infra/dependencies/audit.py $(SUPPLY)/bin/pip-audit || { test $$? = 3 && test -z '$(STRICT)'; }
+
 fuzz: $(STAMP)
 	@exec $(BIN)/python -m tests.fuzz --minutes '$(MINUTES)'
 

@@ -28,18 +28,19 @@ DELETE FROM deliveries.report WHERE (provider, event_id) IN (
     SELECT provider, event_id FROM deliveries.report WHERE at < now() - %s ORDER BY at LIMIT %s FOR UPDATE SKIP LOCKED
 )
 """
+_WEIGHED = " ".join(f"WHEN '{outcome}' THEN {weight}" for outcome, weight in WEIGHT.items())
 NOTE_FUNCTION = f"""
 CREATE FUNCTION deliveries.note_report(its_id uuid, its_state text, its_reason text, its_provider_id text, weight int)
 RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $note$
-UPDATE deliveries.delivery SET state = its_state, reason = its_reason, provider_id = coalesce(provider_id, its_provider_id),
-    changed_at = clock_timestamp()
+UPDATE deliveries.delivery SET state = its_state, reason = its_reason,
+    provider_id = coalesce(provider_id, its_provider_id), changed_at = clock_timestamp()
 WHERE id = its_id AND attempts > 0 AND state <> 'skipped'
     AND (provider_id IS NULL OR provider_id = its_provider_id)
-    AND weight > CASE state {" ".join(f"WHEN '{outcome}' THEN {weight}" for outcome, weight in WEIGHT.items())} ELSE 0 END
+    AND weight > CASE state {_WEIGHED} ELSE 0 END
 $note$
 """  # noqa: S608  our own names
-"""A migration makes it, with the rights of those who keep the ledger: a provider names a message and no organization, and
-the API may change no other thing of it.
+"""A migration makes it, with the rights of those who keep the ledger: a provider names a message and no organization,
+and the API may change no other thing of it.
 """
 _NOTE = "SELECT deliveries.note_report(%s, %s, %s, %s, %s)"
 
