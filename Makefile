@@ -13,12 +13,14 @@ DATA_DIR ?=
 DATA ?= ../shared/data/vitoria-appointments.csv.gz
 # Of `make bench`, only these rows.
 ROWS ?=
+# How long `make fuzz` runs.
+MINUTES ?= 10
 # Of `make audit`: 1, to fail also where the advisories cannot be reached.
 STRICT ?=
 # Two workers: each has its own PostgreSQL, Valkey and broker.
 WORKERS ?= 2
 
-.PHONY: dev test check real bench torture test-kafka lock sbom audit format clean help
+.PHONY: dev test check real bench fuzz torture test-kafka lock sbom audit format clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +29,7 @@ help:
 	@echo "make check       pre-commit: ruff, mypy, import-linter"
 	@echo "make real        replay 39,596 real appointments through the HTTP API"
 	@echo "make bench       what it costs, beside no-ops, CRUD and others; ROWS=<key,key> for some of the rows"
+	@echo "make fuzz        requests made from the OpenAPI document, against a running API; MINUTES=10"
 	@echo "make test-kafka  broker contracts and one journey on Apache Kafka itself (needs Java and Maven)"
 	@echo "make lock        pin every dependency anew, by version and hash"
 	@echo "make sbom        what Daybook is made of, as CycloneDX, into sbom.json"
@@ -80,6 +83,9 @@ sbom: $(SUPPLY)/.installed
 # Fails where an advisory is known. Where it could not ask it says so, and fails with STRICT=1 only.
 audit: $(SUPPLY)/.installed
 	@$(SUPPLY)/bin/python infra/dependencies/audit.py $(SUPPLY)/bin/pip-audit || { test $$? = 3 && test -z '$(STRICT)'; }
+
+fuzz: $(STAMP)
+	@exec $(BIN)/python -m tests.fuzz --minutes '$(MINUTES)'
 
 torture:
 	@echo "make $@: not built yet; nothing was run" >&2

@@ -1,9 +1,14 @@
-"""What a provider's HTTP answer to a send means: taken, certainly not taken, or unclear."""
+"""What a provider's HTTP answer to a send means: taken, certainly not taken, or unclear. And what it may report."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
+from uuid import UUID
 
 from application.providers import Refused, Unclear
+
+REPORTED_ID_CHARS_MAX = 200
+_CODE = re.compile(r"[0-9][0-9.]{0,15}", re.ASCII)
 
 CREDENTIALS_RETRY_AFTER = timedelta(minutes=1)
 RETRY_AFTER_MAX = timedelta(hours=1)
@@ -28,3 +33,16 @@ def retry_after(headers: Mapping[str, str] | None) -> timedelta | None:
     """``Retry-After`` in seconds; its other form, a date, no provider of ours uses."""
     given = (headers or {}).get("Retry-After", "")
     return min(timedelta(seconds=int(given)), RETRY_AFTER_MAX) if given.isdigit() else None
+
+
+def reported_reason(provider: str, code: object) -> str | None:
+    """The provider's code alone: the words beside it quote addresses."""
+    return f"{provider}_{code}" if isinstance(code, str) and _CODE.fullmatch(code) else None
+
+
+def reported_id(text: object) -> UUID | None:
+    """Of a message of ours, as a provider repeats it; None for what is no id."""
+    try:
+        return UUID(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

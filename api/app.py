@@ -13,6 +13,7 @@ from api import (
     appointments,
     attention,
     audit,
+    callbacks,
     customers,
     explanations,
     health,
@@ -35,6 +36,7 @@ from api import (
     slots,
     stream,
     waitlist,
+    webhooks,
 )
 from api.contract import describe
 from api.cross_origin import Origins
@@ -80,7 +82,9 @@ ROUTERS = (
     waitlist.router,
     attention.router,
     notifications.router,
+    webhooks.router,
     audit.router,
+    callbacks.router,
     problem_pages.router,
     health.router,
     metrics.router,

@@ -13,7 +13,7 @@ from domain.permissions import PERMISSIONS
 _STATUS = {
     400: "The request cannot be read, or its Idempotency-Key is missing.",
     401: "No valid bearer token.",
-    403: "The role does not allow it.",
+    403: "The role, or the signature, does not allow it.",
     404: "No such object in this organization.",
     409: "The present state, or another booking, is against it.",
     412: "If-Match names an earlier version.",

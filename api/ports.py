@@ -1,5 +1,6 @@
 """Everything that the API needs of the world outside, composed once in infra."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -9,10 +10,12 @@ from starlette.requests import HTTPConnection
 from api.limits import RateLimits
 from api.verified_tokens import VerifiedTokens
 from application.access_log import AccessLog
+from application.callbacks import CallbackReader, Reports
 from application.clock import Clock
 from application.holidays import HolidayCalendar
 from application.journal import Journal
 from application.machine_clients import ApiKeys
+from application.parcels import Secrets
 from application.recurrences import Recurrences
 from application.sign_in import Door
 from application.sign_in_tries import Threshold
@@ -27,6 +30,16 @@ class ReadFence(Protocol):
     async def reached(self, sink: str, organization_id: UUID, position: int, *, timeout_s: float = ...) -> bool: ...
 
     async def pass_or_raise(self, sink: str, organization_id: UUID, header: str | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partners:
+    """Other programs: providers that call back, by their names if they are configured, and endpoints of webhooks."""
+
+    callbacks: Mapping[str, CallbackReader]
+    reports: Reports
+    webhook_secrets: Secrets
+    loopback_allowed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +66,7 @@ class Ports:
     verified: VerifiedTokens
     fence: ReadFence
     digest_secret: bytes
+    partners: Partners
     outages: tuple[type[Exception], ...] = ()
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from api.position import MalformedPosition, NotReached
 from api.tracing import trace_id_of
+from application.callbacks import CallbackRefused
 from application.ended_sessions import SessionsUnknown
 from application.journal import JournalUnavailable
 from application.machine_clients import ClientRefused
@@ -92,6 +93,8 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     refusals.SeriesConflicts: Kind("series-conflicts", 409, "Some occurrences of the series cannot be had."),
     refusals.AlreadyWaiting: Kind("already-waiting", 409, "The customer waits for this service already."),
     refusals.WaitlistFull: Kind("waitlist-full", 409, "The waitlist takes no more entries."),
+    refusals.TooManyWebhooks: Kind("too-many-webhooks", 409, "The organization has all the webhooks that it may have."),
+    refusals.WebhookIsDisabled: Kind("webhook-disabled", 409, "The webhook is disabled; enable it first."),
     refusals.NothingOffered: Kind("nothing-offered", 409, "There is no offer to answer."),
     refusals.NothingOffersThis: Kind("nothing-offers-this", 409, "No resource meets a requirement of the service."),
     refusals.ResourceNotSuitable: Kind("resource-not-suitable", 422, "The service has no use for that resource."),
@@ -113,6 +116,7 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     SessionsUnknown: Kind("sessions-unknown", 503, "Whether you are still signed in cannot be told now; try again."),
     ClientRefused: Kind("client-refused", 401, "The client_id or the client_secret is wrong, or the key is over."),
     SignInRefused: Kind("sign-in-refused", 401, "The e-mail address or the password is wrong."),
+    CallbackRefused: Kind("callback-refused", 403, "This is not signed by the provider, or too old."),
     RefreshRefused: Kind("refresh-refused", 401, "The refresh token is unknown, expired, used or revoked; sign in."),
 }
 """Proved complete by a test: every Refusal of the domain has its row."""

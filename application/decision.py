@@ -28,6 +28,7 @@ from domain import (
     service,
     session,
     waitlist,
+    webhook,
 )
 from domain.access import AccessNote
 from domain.account import Account, Customer, SignInName
@@ -48,6 +49,7 @@ from domain.series import Series
 from domain.service import Service
 from domain.session import Session
 from domain.waitlist import Waitlist
+from domain.webhook import Webhook, WebhookList
 
 State = (
     Organization
@@ -70,9 +72,22 @@ State = (
     | Series
     | Waitlist
     | Reminders
+    | Webhook
+    | WebhookList
 )
 Owned = (
-    Organization | Location | Account | ApiKey | Customer | Resource | Pool | Service | Appointment | Session | Series
+    Organization
+    | Location
+    | Account
+    | ApiKey
+    | Customer
+    | Resource
+    | Pool
+    | Service
+    | Appointment
+    | Session
+    | Series
+    | Webhook
 )
 """States that belong to an organization and are known by their id."""
 
@@ -100,6 +115,8 @@ EVOLVE: dict[str, Callable[..., State]] = {
     "series": series.evolve,
     "waitlist": waitlist.evolve,
     "reminder": reminder.evolve,
+    "webhook": webhook.evolve,
+    "webhook_list": webhook.evolve_list,
 }
 """How each kind of stream evolves, by the first word of its facts' topics."""
 

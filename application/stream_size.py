@@ -25,6 +25,7 @@ from domain.series import Series
 from domain.service import Service
 from domain.session import Session
 from domain.waitlist import Waitlist
+from domain.webhook import Webhook, WebhookList
 
 NO_STATE_BYTES = 64
 
@@ -56,6 +57,8 @@ SIZES: dict[type[State], tuple[int, _Listed]] = {
     Series: (770, _listed(occurrences=244, exdates=56, skipped=56)),
     Waitlist: (240, _listed(entries=596)),
     Reminders: (290, _listed(due=88)),
+    Webhook: (480, _listed(topics=88)),
+    WebhookList: (130, _listed(listed=108)),
 }
 """Bytes of each kind without its lists, and of each element of them."""
 

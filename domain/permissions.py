@@ -102,6 +102,13 @@ PERMISSIONS: dict[str, dict[Role, Reach]] = {
     "waitlist.offer": {Role.SERVICE: Reach.ALL},
     "attention.read": _READERS,
     "notification.read": _READERS,
+    "webhook.add": _OWNER_MANAGER,
+    "webhook.change": _OWNER_MANAGER,
+    "webhook.remove": _OWNER_MANAGER,
+    "webhook.test": _OWNER_MANAGER,
+    "webhook.rotate_secret": _OWNER_MANAGER,
+    "webhook.read": _OWNER_MANAGER,
+    "webhook.disable": {Role.SERVICE: Reach.ALL},
     "audit.read": {Role.OWNER: Reach.ALL, Role.AUDITOR: Reach.ALL},
 }
 

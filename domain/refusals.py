@@ -161,6 +161,21 @@ class WaitlistFull(Refusal):
 
 
 @dataclass(eq=False, slots=True)
+class TooManyWebhooks(Refusal):
+    """The organization has as many endpoints as it may have."""
+
+    webhooks_max: int
+
+
+@dataclass(eq=False, slots=True)
+class WebhookIsDisabled(Refusal):
+    """Nothing is delivered to the endpoint until it is enabled again."""
+
+    webhook_id: UUID
+    cause: str
+
+
+@dataclass(eq=False, slots=True)
 class NothingOffered(Refusal):
     """The waitlist entry has no offer that stands."""
 

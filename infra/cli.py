@@ -71,6 +71,15 @@ def timekeeper() -> None:
 
 
 @app.command()
+def webhooks() -> None:
+    """Deliver facts to the endpoints that organizations have registered."""
+    with _made_to_stay():
+        from infra.processes.webhooks import run
+
+    _end(run())
+
+
+@app.command()
 def migrate(*, as_json: Json = False) -> None:
     """Bring the database's durable tables to this version."""
     from infra.processes.migrate import run
@@ -103,11 +112,16 @@ def demo(
 
 
 @app.command(name="fake-provider")
-def fake_provider(port: Annotated[int, typer.Option(help="0: any free one.", min=0, max=65_535)] = 0) -> None:
+def fake_provider(
+    *,
+    port: Annotated[int, typer.Option(help="0: any free one.", min=0, max=65_535)] = 0,
+    events_url: Annotated[str | None, typer.Option(help="Where SendGrid reports to.", show_default=False)] = None,
+    events_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.", show_default=False)] = None,
+) -> None:
     """Stand in for Twilio, SendGrid and Firebase, with an outbox to look at. Sends nothing."""
     from infra.processes.fake_provider import run
 
-    _end(run(port))
+    _end(run(port, events_url, events_key))
 
 
 @app.command()

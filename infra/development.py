@@ -10,6 +10,7 @@ from infra.embedded import EmbeddedServers
 
 DATABASE = "daybook"
 KEYS_FILE = "keys.json"
+EVENTS_KEY_FILE = "sendgrid-stand-in.pem"
 
 
 def default_data_dir() -> Path:
@@ -46,6 +47,7 @@ def environment(servers: EmbeddedServers, *, port: int, environment: str = "deve
         "DAYBOOK_KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
         "DAYBOOK_API_PORT": str(port),
         "DAYBOOK_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "DAYBOOK_WEBHOOK_LOOPBACK": "true",
         "DAYBOOK_LOG_FORMAT": "console",
         "PYTHONUNBUFFERED": "1",
     }
@@ -67,6 +69,7 @@ def stand_in_providers(data_dir: Path, port: int) -> dict[str, str]:
             "DAYBOOK_SENDGRID_API_KEY": "SG.stand-in",
             "DAYBOOK_SENDGRID_FROM": "Daybook <appointments@daybook.example>",
             "DAYBOOK_SENDGRID_BASE_URL": url,
+            "DAYBOOK_SENDGRID_WEBHOOK_KEY": _events_key(data_dir),
         }
     if "DAYBOOK_FIREBASE_CREDENTIALS" not in os.environ:
         settings |= {
@@ -74,6 +77,24 @@ def stand_in_providers(data_dir: Path, port: int) -> dict[str, str]:
             "DAYBOOK_FIREBASE_BASE_URL": url,
         }
     return settings
+
+
+def stand_in_options(data_dir: Path, *, port: int, api_url: str) -> tuple[str, ...]:
+    """How the stand-in is started that ``stand_in_providers`` points at; it reports to the API as providers do."""
+    key = ("--events-key", str(data_dir / EVENTS_KEY_FILE)) if (data_dir / EVENTS_KEY_FILE).exists() else ()
+    return ("--port", str(port), "--events-url", f"{api_url}/v1/callbacks/sendgrid", *key)
+
+
+def _events_key(data_dir: Path) -> str:
+    """The public half of a new key by which the stand-in signs its events, as SendGrid shows it."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    path = data_dir / EVENTS_KEY_FILE
+    path.touch(mode=0o600)
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return base64.b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
 
 
 def _service_account(data_dir: Path, url: str) -> Path:

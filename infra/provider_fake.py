@@ -23,6 +23,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from infra.provider_reporting import Reporting, SmsCallback
+
 OUTBOX_MESSAGES_MAX = 5_000
 SILENCE_S = 60.0
 CHANNELS = ("email", "sms", "push")
@@ -77,6 +79,8 @@ class Outbox:
     failures: list[Failure] = field(default_factory=list)
     requests: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHANNELS, 0))
     silence_s: float = SILENCE_S
+    reporting: Reporting | None = None
+    """Tells Daybook what became of messages; without it the stand-in keeps it to itself."""
     activity_feed: bool = True
     """Whether the SendGrid account has bought the look-up."""
 
@@ -97,11 +101,13 @@ class Outbox:
                 return failure
         return None
 
-    async def take(self, message: OutboxMessage) -> Response | None:
+    async def take(self, message: OutboxMessage, callback: SmsCallback | None = None) -> Response | None:
         """Put the message into the outbox, unless it fails; the failure's answer, or None."""
         failure = self.next_failure(message.channel)
         if failure is None or failure.taken:
             self.messages.append(message)
+            if self.reporting:
+                self.reporting.begin(message.channel, message.id, message.to, message.delivery_id, callback)
         if failure is None:
             return None
         if failure.status == 0:
@@ -120,7 +126,7 @@ def fake_app(outbox: Outbox) -> Starlette:
 def _twilio(outbox: Outbox) -> Sequence[Route]:
     async def send(request: Request) -> Response:
         form = {key: values[0] for key, values in parse_qs((await request.body()).decode()).items()}
-        callback = parse_qs(form.get("StatusCallback", "").partition("?")[2])
+        asked = parse_qs(form.get("StatusCallback", "").partition("?")[2])
         if not form.get("To", "").startswith("+"):
             return JSONResponse({"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400}, 400)
         message = OutboxMessage(
@@ -130,10 +136,11 @@ def _twilio(outbox: Outbox) -> Sequence[Route]:
             subject="",
             text=form.get("Body", ""),
             html=None,
-            delivery_id=callback.get("delivery", [None])[0],
+            delivery_id=asked.get("delivery", [None])[0],
             at=datetime.now(UTC),
         )
-        return await outbox.take(message) or JSONResponse(_twilio_shape(message), 201)
+        callback = SmsCallback(form["StatusCallback"], request.headers["authorization"]) if asked else None
+        return await outbox.take(message, callback) or JSONResponse(_twilio_shape(message), 201)
 
     async def listed(request: Request) -> Response:
         to = request.query_params.get("To")
@@ -268,9 +275,11 @@ def _error(channel: str, status: int) -> Mapping[str, object]:
     return {"error": {"code": status, "message": "failing as asked", "status": "UNAVAILABLE"}}
 
 
-def serve_fake(host: str, port: int) -> None:
+def serve_fake(host: str, port: int, reporting: Reporting) -> None:
     """Serve until SIGTERM or SIGINT. What was sent is forgotten then."""
-    uvicorn.run(fake_app(Outbox()), host=host, port=port, log_level="warning", timeout_graceful_shutdown=1)
+    uvicorn.run(
+        fake_app(Outbox(reporting=reporting)), host=host, port=port, log_level="warning", timeout_graceful_shutdown=1
+    )
 
 
 @contextmanager

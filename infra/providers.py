@@ -1,9 +1,12 @@
-"""Which providers carry messages: those whose credentials the settings have."""
+"""Which providers carry messages, and which may call back: those whose credentials the settings have."""
 
 from adapters.firebase_push import FirebasePush
 from adapters.provider_answers import ProviderNotConfigured
+from adapters.sendgrid_callbacks import SendGridCallbacks
 from adapters.sendgrid_email import SendGridEmail
+from adapters.twilio_callbacks import TwilioCallbacks
 from adapters.twilio_sms import TwilioSms
+from application.callbacks import CallbackReader
 from application.notifying import Channel
 from application.providers import Sender
 from infra.settings import Settings, SettingsError, needed
@@ -26,6 +29,20 @@ def senders_of(settings: Settings) -> dict[Channel, Sender]:
     except ProviderNotConfigured as wrong:
         raise SettingsError(str(wrong)) from wrong
     return senders
+
+
+def callbacks_of(settings: Settings) -> dict[str, CallbackReader]:
+    """By the provider's name. Raises ``SettingsError`` for a key that is none."""
+    readers: dict[str, CallbackReader] = {}
+    try:
+        if settings.twilio_auth_token is not None:
+            token = settings.twilio_auth_token.get_secret_value()
+            readers["twilio"] = TwilioCallbacks(auth_token=token, public_url=settings.public_url)
+        if settings.sendgrid_webhook_key is not None:
+            readers["sendgrid"] = SendGridCallbacks(public_key=settings.sendgrid_webhook_key)
+    except ProviderNotConfigured as wrong:
+        raise SettingsError(str(wrong)) from wrong
+    return readers
 
 
 def _sendgrid(settings: Settings) -> Sender:

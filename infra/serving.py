@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool
 
 from adapters import probes
+from adapters.clock import SystemClock
 from adapters.credentials import PostgresCredentials
 from adapters.holiday_calendar import LibraryHolidayCalendar
 from adapters.passwords import ArgonPasswords
@@ -24,12 +25,13 @@ from adapters.redis_fanout import RedisHintSource
 from adapters.redis_masks import RedisMaskCache
 from adapters.vault import PostgresVault, Seal, VaultKeyWrong
 from adapters.walls import Walls
+from adapters.webhook_secrets import PostgresWebhookSecrets
 from api.app import create_app
 from api.broadcaster import Broadcaster
 from api.cross_origin import Origins
 from api.health import Health, Part, projections_part
 from api.metrics import Metrics
-from api.ports import Ports
+from api.ports import Partners, Ports
 from api.position import Fence
 from api.stream import Sockets
 from api.stream_session import Node
@@ -50,11 +52,14 @@ from infra.database_roles import url_for
 from infra.entrance import Entrance, entrance_of
 from infra.limiting import limits_of
 from infra.pools import pool_of
+from infra.providers import callbacks_of
 from infra.read_models import NAMES
 from infra.settings import Settings, SettingsError, needed, variable
 from projections.availability_queries import AvailabilityQueries
 from projections.change_feed import ChangeFeed, ChangesUnavailable
 from projections.deliveries import Deliveries
+from projections.delivery_reports import PostgresReports
+from projections.webhooks import Webhooks
 
 JOURNAL_CONNECTIONS_MAX = 8
 READ_CONNECTIONS_MAX = 16
@@ -129,13 +134,14 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             verified=entrance.verified,
             fence=fence,
             digest_secret=digest_secret,
+            partners=_partners(settings, pools, seal),
             outages=OUTAGES,
         )
         sockets = _sockets(ports, entrance, settings, redis_url)
         health = _health(pools.journal, probe, settings, ProjectionLag(pools.journal, NAMES, partitions), clock)
         metrics, origins = _metrics(ports, fence, sockets), Origins(settings.allowed_origins)
         app = create_app(ports, health=health, metrics=metrics, sockets=sockets, origins=origins)
-        progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME))
+        progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME, Webhooks.NAME))
         here = (writer.run, access_log.run, limits.windows.run, sockets.run, lambda: progress.run(fence))
         yield Served(app, (*here, *entrance.beside))
 
@@ -181,6 +187,15 @@ async def _ensure_vault_opens(vault: PostgresVault) -> None:
         raise SettingsError(
             f"{variable('vault_key')} is not the key that this database's vault was made with"
         ) from None
+
+
+def _partners(settings: Settings, pools: _Pools, seal: Seal) -> Partners:
+    return Partners(
+        callbacks=callbacks_of(settings),
+        reports=PostgresReports(pools.people),
+        webhook_secrets=PostgresWebhookSecrets(Walls(pools.vault), seal, SystemClock()),
+        loopback_allowed=settings.webhook_loopback,
+    )
 
 
 async def _slots(settings: Settings, reads: Walls, open_things: AsyncExitStack, redis_url: str, epoch: UUID) -> Sources:

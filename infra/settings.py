@@ -124,9 +124,14 @@ class Settings(BaseSettings):
     sendgrid_api_key: SecretStr | None = None
     sendgrid_from: str | None = None
     sendgrid_base_url: HttpUrl | None = None
+    sendgrid_webhook_key: str | None = None
+    """The public key by which SendGrid's event webhook is verified; without it there is none."""
     firebase_credentials: Path | None = None
     firebase_base_url: HttpUrl | None = None
     provider_timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
+
+    webhook_loopback: bool = False
+    """Whether webhooks may point at this very machine, without TLS: to try them out."""
 
     log_format: Literal["console", "json"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -138,6 +143,10 @@ class Settings(BaseSettings):
             return self
         if self.replay_clock is not None:
             raise ValueError(f"{variable('replay_clock')} is refused in production: its clock is the real one")
+        if self.webhook_loopback:
+            raise ValueError(
+                f"{variable('webhook_loopback')} is refused in production: webhooks go to public addresses"
+            )
         for name in ("twilio_base_url", "sendgrid_base_url", "firebase_base_url"):
             url = getattr(self, name)
             if url is not None and not _could_be_a_provider(url):

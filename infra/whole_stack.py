@@ -15,7 +15,7 @@ from infra.supervisor import Supervisor
 
 SERVERS, PROCESSES = 0, 1
 """Tiers: the servers stop when no process uses them any more."""
-PROCESSES_OF_OURS = ("serve", "relay", "project", "notify", "timekeeper")
+PROCESSES_OF_OURS = ("serve", "relay", "project", "notify", "timekeeper", "webhooks")
 READY_WITHIN_S = 60.0
 
 
@@ -54,7 +54,8 @@ def start_everything(
     from infra.processes.migrate import migrate
 
     supervisor.say("migrate", migrate(settings.database_url))
-    fake = replace(_ours("fake-provider", "--port", str(outbox_port)), name="outbox")
+    options = development.stand_in_options(servers.data_dir, port=outbox_port, api_url=f"http://127.0.0.1:{port}")
+    fake = replace(_ours("fake-provider", *options), name="outbox")
     supervisor.start(fake, lambda: listens(outbox_port), tier=PROCESSES)
     for verb in PROCESSES_OF_OURS:
         supervisor.start(_ours(verb), tier=PROCESSES)

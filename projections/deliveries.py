@@ -1,7 +1,8 @@
 """The ledger of messages: what facts give reason to send, and what became of it. Not a read model, never rebuilt.
 
 A fact leaves a *notice*, in the transaction of the checkpoint. The notifier replaces it by one *delivery* for each
-channel of each recipient, and each delivery by its outcome. No personal data: subject ids only.
+channel of each recipient, and each delivery by its outcome; what the provider reports later goes on from there
+(``delivery_reports``). No personal data: subject ids only.
 """
 
 from collections.abc import Sequence

@@ -93,8 +93,10 @@ def started(servers: EmbeddedStack, database_url: str, bootstrap: str, logs: Pat
     }
     stack = RunningStack(environment, logs, outbox_url=f"http://127.0.0.1:{outbox_port}")
     try:
-        stack.start("fake-provider", "--port", str(outbox_port))
-        for verb in ("relay", "project", "notify", "timekeeper"):
+        api_url = f"http://127.0.0.1:{ports[0]}"
+        options = development.stand_in_options(servers.data_dir, port=outbox_port, api_url=api_url)
+        stack.start("fake-provider", *options)
+        for verb in ("relay", "project", "notify", "timekeeper", "webhooks"):
             stack.start(verb)
         for number, port in enumerate(ports):
             stack.start(f"serve:{number}", DAYBOOK_API_PORT=str(port))

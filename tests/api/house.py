@@ -53,6 +53,7 @@ class House:
     series_id: str = ""
     pool_id: str = ""
     api_key_id: str = ""
+    webhook_id: str = ""
     emails: dict[str, str] = field(default_factory=dict)
     account_ids: dict[str, str] = field(default_factory=dict)
     position: str = "0"
@@ -147,6 +148,8 @@ def _furnish(house: House) -> None:
     house.pool_id = made(house.post("/pools", pool))["id"]
     service = {"name": "Visit", "duration_min": 30, "requirements": [{"kind": "practitioner"}]}
     house.service_id = made(house.post("/services", service))["id"]
+    webhook = {"url": "https://crm.example.com/daybook", "topics": ["series.*"]}
+    house.webhook_id = made(house.post("/webhooks", webhook))["id"]
     # Far from where tests book.
     house.appointment_id = made(house.book("2027-02-01T10:00:00Z"))["id"]
     closure = {"start": "2027-02-08T00:00:00Z", "end": "2027-02-13T00:00:00Z"}

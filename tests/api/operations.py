@@ -48,6 +48,7 @@ def _filled(path: str, house: House) -> str:
         "waitlist_entry": house.waitlist_entry_id,
         "series": house.series_id,
         "api_key": house.api_key_id,
+        "webhook": house.webhook_id,
     }
     return "/v1" + path.format(**ids)
 
@@ -267,8 +268,22 @@ OPERATIONS = (
         "notification.read",
         lambda house, client: client.get("/v1/notifications", params={"appointment_id": house.appointment_id}),
     ),
+    Operation(
+        "addWebhook", "webhook.add", _send("POST", "/webhooks", lambda _: {"url": "https://crm.example.com/daybook"})
+    ),
+    Operation("listWebhooks", "webhook.read", _get("/webhooks")),
+    Operation("getWebhook", "webhook.read", _get("/webhooks/{webhook}")),
+    Operation(
+        "changeWebhook",
+        "webhook.change",
+        _send("PATCH", "/webhooks/{webhook}", lambda _: {"topics": None}, if_match=True),
+    ),
+    Operation("testWebhook", "webhook.test", _send("POST", "/webhooks/{webhook}/test")),
+    Operation("rotateWebhookSecret", "webhook.rotate_secret", _send("POST", "/webhooks/{webhook}/rotate-secret")),
+    Operation("listWebhookDeliveries", "webhook.read", _get("/webhooks/{webhook}/deliveries")),
     Operation("listFacts", "audit.read", _get("/audit/facts")),
     # Last: they change what the others look at.
+    Operation("removeWebhook", "webhook.remove", _send("DELETE", "/webhooks/{webhook}")),
     Operation("leaveWaitlist", "waitlist.leave", _send("DELETE", "/waitlist/{waitlist_entry}"), own=True),
     Operation(
         "retireResource",

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from uuid import uuid4
 import httpx
 import psycopg
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi import FastAPI
 
 from adapters.clock import ReplayClock
@@ -28,8 +31,11 @@ from infra.serving import composed
 from infra.settings import Settings, load_settings
 from projections.deliveries import Deliveries
 from projections.following import Follower
+from projections.webhooks import Webhooks
 
 PARTITIONS = 2
+TWILIO_TOKEN = "the token of the tests"
+EVENTS_KEY = ec.generate_private_key(ec.SECP256R1())
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 NINE = MONDAY + timedelta(hours=9)
@@ -89,6 +95,8 @@ def running_api(servers: EmbeddedStack, database_url: str, directory: Path, **ch
             "vault_key": KEY,
             "signing_key": KEY,
             "digest_secret": "a secret of the tests",
+            "twilio_auth_token": TWILIO_TOKEN,
+            "sendgrid_webhook_key": _shown(EVENTS_KEY),
             "replay_clock": clock_file,
         }
         settings = load_settings(**{**usual, **changed})
@@ -98,12 +106,17 @@ def running_api(servers: EmbeddedStack, database_url: str, directory: Path, **ch
                 yield RunningApi(f"http://127.0.0.1:{port}", app, settings, clock)
 
 
+def _shown(key: ec.EllipticCurvePrivateKey) -> str:
+    """The public half, as SendGrid shows it."""
+    return b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+
+
 @contextmanager
 def _following(settings: Settings) -> Iterator[None]:
     connect = connecting(settings, "follower of the tests")
     reading = connect()
     reading.autocommit = True
-    sinks = [*read_models((), PARTITIONS), Deliveries()]
+    sinks = [*read_models((), PARTITIONS), Deliveries(), Webhooks()]
     follower = Follower(
         sinks,
         SilentFeed(),

@@ -27,8 +27,15 @@ OPEN_TO_ALL = {
 }
 SIGNS_OUT = {"signOut", "endSessionsOfAccount"}
 """After it, whoever did it to themselves has to sign in again."""
+SIGNED_BY_THE_PROVIDER = {"hearTwilio", "hearSendGrid"}
 ABOUT_THE_PROCESS = {"livez", "healthz", "readyz", "metrics"}
-BY_THE_CLOCK = {"appointment.lapse", "appointment.release", "appointment.remind", "waitlist.offer"}
+BY_THE_CLOCK = {
+    "appointment.lapse",
+    "appointment.release",
+    "appointment.remind",
+    "waitlist.offer",
+    "webhook.disable",
+}
 """What only Daybook's own processes do, over no interface."""
 BESIDE_THE_MATRIX = {"appointment.override"}
 """A right within an operation that has another."""
@@ -99,6 +106,7 @@ def _objects(house: House) -> dict[str, str]:
         "series_id": house.series_id,
         "api_key_id": house.api_key_id,
         "session_id": str(uuid4()),  # one's own are ended in ``test_signing_out``
+        "webhook_id": house.webhook_id,
     }
 
 
@@ -131,7 +139,7 @@ def test_every_operation_shows_its_row_of_the_policy(document: dict[str, Any]) -
 
     without = {name for name, one in all_of_them.items() if "x-permission" not in one}
 
-    assert without == OPEN_TO_ALL | ABOUT_THE_PROCESS
+    assert without == OPEN_TO_ALL | ABOUT_THE_PROCESS | SIGNED_BY_THE_PROVIDER
     assert all("Who may: " in one["description"] for name, one in all_of_them.items() if name not in without)
 
 

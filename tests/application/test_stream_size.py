@@ -30,6 +30,7 @@ from domain import (
     service,
     session,
     waitlist,
+    webhook,
 )
 from domain.fact import Fact
 from domain.interval import Interval
@@ -239,7 +240,19 @@ def customers(_: int) -> list[Fact]:
     return [account.CustomerRegistered(customer_id=some_id(), organization_id=some_id(1), account_id=None)]
 
 
+def hooks(many: int) -> list[Fact]:
+    topics = tuple(f"appointment.happened_{number}.v1" for number in range(many))
+    url = "https://crm.example.com/daybook"
+    return [webhook.WebhookAdded(webhook_id=some_id(), organization_id=some_id(1), url=url, topics=topics)]
+
+
+def hooks_listed(many: int) -> list[Fact]:
+    return [webhook.WebhookListed(webhook_id=some_id(n)) for n in range(max(1, many))]
+
+
 HISTORIES: Sequence[Facts] = (
+    hooks,
+    hooks_listed,
     booked,
     claims,
     visits,

@@ -104,6 +104,7 @@ def test_a_signing_key_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatc
         ("SENDGRID_BASE_URL", "https://localhost"),
         ("FIREBASE_BASE_URL", "http://127.0.0.1:9000"),
         ("FIREBASE_BASE_URL", "https://192.168.1.5"),
+        ("WEBHOOK_LOOPBACK", "true"),
     ],
 )
 def test_production_refuses_what_only_development_may_have(

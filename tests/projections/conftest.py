@@ -14,6 +14,8 @@ from application.providers import Sender
 from infra.development import stand_in_providers
 from infra.provider_fake import Outbox, running_fake
 from tests.projections.front_desk import FrontDesk, senders
+from tests.projections.webhook_scene import Scene
+from tests.receiver import Receiver, receiving
 
 TIMEOUT_S = 0.5
 
@@ -63,3 +65,23 @@ def front(postgres_url: str, pool: ConnectionPool[Any]) -> FrontDesk:
 def stranger(postgres_url: str, pool: ConnectionPool[Any]) -> FrontDesk:
     """The front desk of another organization."""
     return FrontDesk(postgres_url, pool, next(_seeds))
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def other_receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def webhooks(front: FrontDesk) -> Scene:
+    with front.pool.connection() as connection:
+        connection.execute("TRUNCATE webhooks.endpoint, webhooks.secret, webhooks.delivery")
+        connection.execute("UPDATE webhooks.checkpoint SET position = 0")
+    return Scene(front)

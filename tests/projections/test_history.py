@@ -4,7 +4,8 @@ from domain.fact import FACTS
 from tests.desk import HOUR
 from tests.projections.history import Clinic, every_kind, journal_of
 
-BESIDE_A_DESK = {
+OF_WEBHOOKS = {topic for topic in FACTS if topic.startswith("webhook")}
+BESIDE_A_DESK = OF_WEBHOOKS | {
     "contact.used.v1",
     "customer.details_changed.v1",
     "location.changed.v1",
