@@ -18,6 +18,7 @@ from domain import (
     booking_page,
     contact,
     location,
+    one_time_code,
     organization,
     pool,
     reminder,
@@ -35,6 +36,7 @@ from domain.booking_page import BookingPage
 from domain.contact import Contact
 from domain.fact import Fact
 from domain.location import Location
+from domain.one_time_code import OneTimeCode
 from domain.organization import Directory, Organization
 from domain.permissions import Actor
 from domain.pool import Pool, PoolTurns
@@ -54,6 +56,7 @@ State = (
     | Account
     | SignInName
     | AccessNote
+    | OneTimeCode
     | Customer
     | Resource
     | ResourceDay
@@ -81,6 +84,7 @@ EVOLVE: dict[str, Callable[..., State]] = {
     "account": account.evolve,
     "sign_in_name": account.evolve_sign_in_name,
     "access": access.evolve,
+    "one_time_code": one_time_code.evolve,
     "customer": account.evolve_customer,
     "resource": resource.evolve,
     "resource_day": resource_day.evolve,

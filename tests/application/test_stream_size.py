@@ -20,6 +20,7 @@ from domain import (
     booking_page,
     contact,
     location,
+    one_time_code,
     organization,
     pool,
     reminder,
@@ -220,6 +221,18 @@ def noted(_: int) -> list[Fact]:
     return [access.CallForbidden(account_id=some_id(), operation="audit.read", times=1)]
 
 
+def codes(_: int) -> list[Fact]:
+    return [
+        one_time_code.CodeRequested(
+            code_id=some_id(),
+            purpose=one_time_code.Purpose.VERIFY_EMAIL,
+            key=some_id(1),
+            recipient_id=some_id(2),
+            channel="email",
+        )
+    ]
+
+
 def customers(_: int) -> list[Fact]:
     return [account.CustomerRegistered(customer_id=some_id(), organization_id=some_id(1), account_id=None)]
 
@@ -244,6 +257,7 @@ HISTORIES: Sequence[Facts] = (
     opened,
     named,
     noted,
+    codes,
     customers,
 )
 
