@@ -12,6 +12,7 @@ from application.access_log import AccessLog
 from application.clock import Clock
 from application.holidays import HolidayCalendar
 from application.journal import Journal
+from application.one_time_codes import OneTimeCodes
 from application.recurrences import Recurrences
 from application.sign_in import Door
 from application.sign_in_tries import Threshold
@@ -45,6 +46,7 @@ class Ports:
     recurrences: Recurrences
     holidays: HolidayCalendar
     door: Door
+    codes: OneTimeCodes
     access_log: AccessLog
     limits: RateLimits
     threshold: Threshold

@@ -72,7 +72,17 @@ class EndedSessionUsed(Fact):
     times: int
 
 
-AccessFact = SignedIn | SignInRejected | SessionEnded | CallForbidden | EndedSessionUsed
+@fact("access.sign_up_repeated.v1")
+class SignUpRepeated(Fact):
+    """Someone signed up with the address of an account that exists: nothing came of it. ``told``: whether its owner is
+    written to about this one; once a day at most.
+    """
+
+    account_id: UUID
+    told: bool
+
+
+AccessFact = SignedIn | SignInRejected | SessionEnded | CallForbidden | EndedSessionUsed | SignUpRepeated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +94,7 @@ class AccessNote:
 
 def evolve(state: AccessNote | None, happened: AccessFact) -> AccessNote:  # noqa: ARG001  the shape of every evolve
     match happened:
-        case SignedIn() | SignInRejected() | SessionEnded() | CallForbidden() | EndedSessionUsed():
+        case SignedIn() | SignInRejected() | SessionEnded() | CallForbidden() | EndedSessionUsed() | SignUpRepeated():
             return AccessNote(account_id=happened.account_id)
         case _:
             assert_never(happened)

@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from adapters import probes
 from adapters.credentials import PostgresCredentials, PostgresSessions
 from adapters.holiday_calendar import LibraryHolidayCalendar
+from adapters.one_time_codes import PostgresOneTimeCodes
 from adapters.passwords import ArgonPasswords
 from adapters.postgres_journal import PostgresJournal
 from adapters.progress import ProgressListener
@@ -128,6 +129,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             holidays=LibraryHolidayCalendar(),
             recurrences=RecurrenceRules(),
             door=door,
+            codes=PostgresOneTimeCodes(pools.people, seal, secret=digest_secret),
             access_log=access_log,
             limits=limits,
             threshold=threshold,
