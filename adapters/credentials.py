@@ -21,6 +21,11 @@ IDLE_MAX = timedelta(days=30)
 FAMILY_MAX = timedelta(days=180)
 """However often it is refreshed, a sign-in ends then."""
 
+_BETTER = "UPDATE credential SET password_digest = %s WHERE account_id = %s AND password_digest = %s"
+_REPLACE = """
+INSERT INTO credential (account_id, password_digest) VALUES (%s, %s)
+ON CONFLICT (account_id) DO UPDATE SET password_digest = EXCLUDED.password_digest
+"""
 _FIND = """
 SELECT family, account_id, used_at IS NOT NULL, retry_key, successor,
        least(expires_at, family_expires_at) <= now(), revoked_at IS NOT NULL
@@ -61,6 +66,13 @@ class PostgresCredentials:
             await cursor.execute("SELECT password_digest FROM credential WHERE account_id = %s", (account_id,))
             row = await cursor.fetchone()
         return row[0] if row else None
+
+    async def replace(self, account_id: UUID, password_digest: str, *, instead_of: str | None = None) -> None:
+        async with self._pool.connection() as connection:
+            if instead_of is not None:
+                await connection.execute(_BETTER, (password_digest, account_id, instead_of))
+            else:
+                await connection.execute(_REPLACE, (account_id, password_digest))
 
     async def forget(self, account_id: UUID) -> None:
         async with self._pool.connection() as connection:

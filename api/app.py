@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import (
+    account_page,
     accounts,
     appointment_reads,
     appointments,
@@ -23,9 +24,11 @@ from api import (
     organizations,
     pools,
     problem_pages,
+    recovering,
     resource_times,
     resources,
     retirement,
+    securing,
     series,
     series_reads,
     signing_in,
@@ -60,6 +63,8 @@ ROUTERS = (
     explanations.router,
     organizations.router,
     signing_in.router,
+    recovering.router,
+    securing.router,
     accounts.router,
     customers.router,
     locations.router,
@@ -75,6 +80,7 @@ ROUTERS = (
     attention.router,
     notifications.router,
     audit.router,
+    account_page.router,
     problem_pages.router,
     health.router,
     metrics.router,

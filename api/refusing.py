@@ -23,6 +23,7 @@ from api.problems import (
 )
 from domain.access import CallForbidden
 from domain.refusals import Forbidden, Refusal
+from domain.sign_in_demands import SECOND_FACTOR_REQUIRED, VERIFICATION_REQUIRED
 
 ERRORS_MAX = 20
 _SLUG_OF_STATUS = {400: "malformed-request", 404: "no-such-page", 405: "method-not-allowed", 413: "body-too-large"}
@@ -56,6 +57,9 @@ async def _forbidden(request: Request, forbidden: Exception) -> Response:
     actor = actor_of_request(request)
     fact = CallForbidden(account_id=actor.account_id, operation=forbidden.operation, times=1)
     await ports_of(request).access_log.note(actor, fact)
+    for demand in (SECOND_FACTOR_REQUIRED, VERIFICATION_REQUIRED):
+        if actor.scopes is not None and demand in actor.scopes:
+            return rejection_response(request, Rejected(demand, ""))
     return refusal_response(request, forbidden)
 
 

@@ -23,6 +23,7 @@ from adapters.projection_lag import ProjectionLag
 from adapters.recurrence_rules import RecurrenceRules
 from adapters.redis_fanout import RedisHintSource
 from adapters.redis_masks import RedisMaskCache
+from adapters.second_factors import PostgresSecondFactors
 from adapters.tokens import SignedTokens
 from adapters.vault import PostgresVault, Seal, VaultKeyWrong
 from adapters.walls import Walls
@@ -99,8 +100,6 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
     async with AsyncExitStack() as open_things:
         pools = await _pools(settings, open_things)
         probe = await open_things.enter_async_context(redis.asyncio.Redis.from_url(redis_url, socket_timeout=1))
-        passwords = ArgonPasswords()
-        open_things.callback(passwords.close)
         vault = PostgresVault(Walls(pools.vault), seal)
         await _ensure_vault_opens(vault)
         journal, reads = PostgresJournal(pools.journal), Walls(pools.reads)
@@ -109,14 +108,8 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         writer = Writer(journal, clock, encode=msgspec.json.Encoder().encode, cache=streams)
         access_log = AccessLog(writer, new_id=uuid4)
         fence = Fence(partitions)
-        door = Door(
-            journal=journal,
-            passwords=passwords,
-            credentials=PostgresCredentials(pools.people),
-            sessions=PostgresSessions(pools.people, secret=digest_secret),
-            access_tokens=tokens,
-            secret=digest_secret,
-        )
+        door = _door(journal, access_log, tokens, pools, seal, digest_secret)
+        open_things.callback(door.passwords.close)
         verified = VerifiedTokens(tokens, bytes_max=round(TOKENS_SHARE * cache_bytes))
         limits, threshold = limits_of(settings, open_things, redis_url, digest_secret)
         ports = Ports(
@@ -154,6 +147,21 @@ class _Pools:
     reads: Pool
     people: Pool
     vault: Pool
+
+
+def _door(
+    journal: PostgresJournal, access_log: AccessLog, tokens: SignedTokens, pools: _Pools, seal: Seal, secret: bytes
+) -> Door:
+    return Door(
+        journal=journal,
+        access_log=access_log,
+        second_factors=PostgresSecondFactors(pools.people, seal, secret=secret),
+        passwords=ArgonPasswords(),
+        credentials=PostgresCredentials(pools.people),
+        sessions=PostgresSessions(pools.people, secret=secret),
+        access_tokens=tokens,
+        secret=secret,
+    )
 
 
 async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
@@ -201,6 +209,7 @@ def _sockets(ports: Ports, settings: Settings, redis_url: str) -> Sockets:
 def _metrics(ports: Ports, fence: Fence, sockets: Sockets) -> Metrics:
     metrics = Metrics()
     metrics.watch_tally("writer", ports.writer.tally)
+    metrics.watch_tally("sign_ins", ports.door.tally)
     metrics.watch_tally("fence", fence.tally)
     metrics.watch_tally("broadcast", sockets.node.broadcaster.tally)
     metrics.watch_tally("rate_limits", ports.limits.windows.tally)

@@ -17,7 +17,16 @@ from tests.api.house import OFFICE_HOURS, PASSWORD, House, key, made, opened_hou
 from tests.api.matrix import RELATIONS, ROLES, Objects, Operation, expected, operations
 from tests.api.running_api import RunningApi
 
-OPEN_TO_ALL = {"signUpOrganization", "issueToken", "registerCustomerAccount", "listProblems", "getProblem"}
+OPEN_TO_ALL = {
+    "signUpOrganization",
+    "issueToken",
+    "registerCustomerAccount",
+    "verifyEmail",
+    "requestPasswordReset",
+    "resetPassword",
+    "listProblems",
+    "getProblem",
+}
 ABOUT_THE_PROCESS = {"livez", "healthz", "readyz", "metrics"}
 BY_THE_CLOCK = {"appointment.lapse", "appointment.release", "appointment.remind", "waitlist.offer"}
 """What only Daybook's own processes do, over no interface."""

@@ -222,15 +222,8 @@ def noted(_: int) -> list[Fact]:
 
 
 def codes(_: int) -> list[Fact]:
-    return [
-        one_time_code.CodeRequested(
-            code_id=some_id(),
-            purpose=one_time_code.Purpose.VERIFY_EMAIL,
-            key=some_id(1),
-            recipient_id=some_id(2),
-            channel="email",
-        )
-    ]
+    ids: dict[str, Any] = {"code_id": some_id(), "key": some_id(1), "recipient_id": some_id(2)}
+    return [one_time_code.CodeRequested(**ids, purpose=one_time_code.Purpose.VERIFY_EMAIL, channel="email")]
 
 
 def customers(_: int) -> list[Fact]:

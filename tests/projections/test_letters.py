@@ -59,9 +59,10 @@ class Codes:
 
 def states(front: FrontDesk, about_id: UUID) -> list[tuple[str, str, str | None]]:
     with front.pool.connection() as connection:
-        return connection.execute(
+        rows = connection.execute(
             "SELECT channel, state, reason FROM deliveries.delivery WHERE about_id = %s ORDER BY position", (about_id,)
-        ).fetchall()
+        )
+        return [(channel, state, reason) for channel, state, reason in rows]
 
 
 @pytest.mark.parametrize("purpose", PAGES)
