@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import application
-from application.notifying import Channel, Content, Occasion, Template
+from application.notifying import Channel, Content, LetterOccasion, Occasion, Template
 
 DIRECTORY = Path(application.__file__).parent / "message_templates"
 FALLBACK = "en"
@@ -32,10 +32,13 @@ class JinjaRenderer:
         self._html = _environment(directory, escaped=True)
         self._languages = {path.name for path in directory.iterdir() if path.is_dir()}
 
-    def render(self, template: Template, channel: Channel, locale: str | None, about: Occasion) -> Content:
+    def render(
+        self, template: Template, channel: Channel, locale: str | None, about: Occasion | LetterOccasion
+    ) -> Content:
         """``locale`` is BCP 47; a language without templates is answered in English."""
         spoken = self._spoken(locale)
-        name, words = f"{spoken.language}/{template}.jinja", _words(about, spoken)
+        name = f"{spoken.language}/{template}.jinja"
+        words = _words(about, spoken) if isinstance(about, Occasion) else _words_of_letter(about)
         match channel:
             case Channel.EMAIL:
                 return Content(
@@ -98,6 +101,16 @@ def _words(about: Occasion, locale: Locale) -> dict[str, object]:
         "count": len(about.starts),
         "dates": [_day_and_time(start, locale) for start in about.starts[:STARTS_LISTED_MAX]],
         "more": max(0, len(about.starts) - STARTS_LISTED_MAX),
+        "reference": about.reference,
+    }
+
+
+def _words_of_letter(about: LetterOccasion) -> dict[str, object]:
+    return {
+        "organization": about.organization_name,
+        "customer": about.customer_name,
+        "code": about.code,
+        "link": about.link,
         "reference": about.reference,
     }
 

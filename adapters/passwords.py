@@ -17,7 +17,8 @@ class ArgonPasswords:
     """The port ``application.sign_in.Passwords``. argon2 lets go of the interpreter's lock while it works."""
 
     def __init__(self, *, threads: int = THREADS) -> None:
-        self._digests = PasswordHash((Argon2Hasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES),))
+        self._hasher = Argon2Hasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
+        self._digests = PasswordHash((self._hasher,))
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
         # What the password of an unknown address is compared with. Made now: the first stranger would wait for it.
         self._nobodys = self._digests.hash("no one's password")
@@ -28,6 +29,9 @@ class ArgonPasswords:
     async def matches(self, password: str, digest: str | None) -> bool:
         compared = await asyncio.get_running_loop().run_in_executor(self._threads, self._matches, password, digest)
         return compared and digest is not None
+
+    def is_outdated(self, digest: str) -> bool:
+        return self._hasher.check_needs_rehash(digest)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

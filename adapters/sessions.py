@@ -15,7 +15,7 @@ from psycopg.rows import tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from application.ended_sessions import SessionsUnavailable
-from application.sign_in import OpenSession, RefreshRefused, Session
+from application.sessions import OpenSession, RefreshRefused, Session
 from domain.access import SessionEnding, SignInMethod
 from domain.permissions import Actor
 

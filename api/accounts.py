@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
+from api.account_shapes import AccountShape
 from api.catalogue_lists import catalogue_rows, place_in_catalogue
 from api.commanding import Changed, Commanded, IfMatchIfGiven, answered
 from api.contract import command, query
@@ -14,11 +15,21 @@ from api.operation import Operation
 from api.passwords import NewPassword
 from api.people import newcomer
 from api.reading import Asked, Cursor, Limit, Listed, Reading, page, shown
-from api.shapes import AccountShape
-from api.values import Body, Email, Name
+from api.values import Body, Email, HouseRole, Name, Nothing
+from application.account_changes import (
+    DisableAccount,
+    EnableAccount,
+    GrantRole,
+    disable_account,
+    enable_account,
+    grant_role,
+    told,
+)
 from application.accounts import AssignAccount, OpenAccount, assign_account, open_account
-from application.sign_in import sign_in_name_id
+from application.sign_in import end_sessions, sign_in_name_id
 from application.vault import Person
+from application.writer import Answer
+from domain.access import SessionEnding
 from domain.account import Account, Role
 from domain.permissions import Reach, ensure_may, reach
 from domain.refusals import NotFound
@@ -73,8 +84,14 @@ async def open_one(body: NewAccount, call: Commanded) -> Response:
                 role=Role(body.role),
             ),
         )
-    besides = {"display_name": body.display_name, "email": body.email, "resource_ids": []}
+    besides = {"display_name": body.display_name, "email": body.email}
     return answered(answer, status=201, location=f"{call.path}/{account_id}", besides=besides)
+
+
+class RoleGrant(Body):
+    model_config = ConfigDict(json_schema_extra={"example": {"role": "manager"}})
+
+    role: HouseRole
 
 
 class Assignment(Body):
@@ -95,7 +112,56 @@ async def assign(
     Who is assigned books on one of them by name, and sees, moves and calls off what takes place there.
     """
     wanted = AssignAccount(account_id=account_id, resource_ids=tuple(body.resource_ids), if_version=if_version)
-    answer = await call.submit(assign_account, wanted)
+    return await _changed(asked, account_id, await call.submit(assign_account, wanted))
+
+
+@router.post("/{account_id}/disable", **command(AccountShape, "disableAccount", "account.disable", if_match="optional"))
+async def disable(
+    account_id: UUID,
+    call: Commanded,
+    if_version: IfMatchIfGiven,
+    asked: Asked,
+    body: Nothing | None = None,  # noqa: ARG001
+) -> Response:
+    """The account can no longer sign in, and its sessions end at once. Never one's own, nor the last owner's."""
+    wanted = DisableAccount(account_id=account_id, if_version=if_version)
+    answer = await call.submit(disable_account, wanted)
+    await _end_sessions(asked, account_id, SessionEnding.ACCOUNT_DISABLED)
+    return await _changed(asked, account_id, answer)
+
+
+@router.post("/{account_id}/enable", **command(AccountShape, "enableAccount", "account.disable", if_match="optional"))
+async def enable(
+    account_id: UUID,
+    call: Commanded,
+    if_version: IfMatchIfGiven,
+    asked: Asked,
+    body: Nothing | None = None,  # noqa: ARG001
+) -> Response:
+    """The account can sign in again."""
+    wanted = EnableAccount(account_id=account_id, if_version=if_version)
+    return await _changed(asked, account_id, await call.submit(enable_account, wanted))
+
+
+@router.put(
+    "/{account_id}/role",
+    **command(AccountShape, "grantRole", "account.grant_role", key_required=False, if_match="optional"),
+)
+async def grant(account_id: UUID, body: RoleGrant, call: Changed, if_version: IfMatchIfGiven, asked: Asked) -> Response:
+    """By an owner, to someone of the house. The account's sessions end: the next one has the new role."""
+    wanted = GrantRole(account_id=account_id, role=Role(body.role), if_version=if_version)
+    answer = await call.submit(grant_role, wanted)
+    await _end_sessions(asked, account_id, SessionEnding.ROLE_GRANTED)
+    return await _changed(asked, account_id, answer)
+
+
+async def _end_sessions(asked: Reading, account_id: UUID, because: SessionEnding) -> None:
+    """Also of a command that is repeated: the process that did it first may have died before it came to this."""
+    account, _ = await asked.require(Account, account_id)
+    await end_sessions(asked.ports.door, account, because)
+
+
+async def _changed(asked: Reading, account_id: UUID, answer: Answer) -> Response:
     account, _ = await asked.require(Account, account_id)
     person = (await _people(asked, [account])).get(account.subject_id, Person())
     return answered(answer, besides={"display_name": person.display_name, "email": person.email})
@@ -130,11 +196,4 @@ async def _people(asked: Reading, accounts: list[Account]) -> dict[UUID, Person]
 
 def _shown(account: Account, version: int, people: dict[UUID, Person]) -> dict[str, object]:
     person = people.get(account.subject_id, Person())
-    return {
-        "id": account.id,
-        "role": account.role,
-        "display_name": person.display_name,
-        "email": person.email,
-        "resource_ids": account.resource_ids,
-        "version": version,
-    }
+    return {**told(account, version), "display_name": person.display_name, "email": person.email}

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import (
+    account_page,
     accounts,
     api_keys,
     appointment_reads,
@@ -25,9 +26,11 @@ from api import (
     organizations,
     pools,
     problem_pages,
+    recovering,
     resource_times,
     resources,
     retirement,
+    securing,
     series,
     series_reads,
     sessions,
@@ -68,6 +71,8 @@ ROUTERS = (
     sessions.router,
     api_keys.router,
     signing_keys.router,
+    recovering.router,
+    securing.router,
     accounts.router,
     customers.router,
     locations.router,
@@ -85,6 +90,7 @@ ROUTERS = (
     webhooks.router,
     audit.router,
     callbacks.router,
+    account_page.router,
     problem_pages.router,
     health.router,
     metrics.router,

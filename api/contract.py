@@ -104,12 +104,13 @@ def command(
     permission: str | None,
     *,
     creates: bool = False,
+    accepted: bool = False,
     key_required: bool = True,
     if_match: bool | Literal["optional"] = False,
     problems: Iterable[int] = (),
 ) -> dict[str, Any]:
     """The keyword arguments of a route that changes something. ``permission``: the row of the policy that it asks;
-    None: it is open to anyone.
+    None: it is open to anyone. ``accepted``: what comes of it is not said, and nothing is told of the journal.
     """
     statuses = {400, 409, 413, 415, 422, 429, 503, *problems}
     if permission:
@@ -121,7 +122,9 @@ def command(
     headers: dict[str, Any] = {"Journal-Position": _TOLD, "ETag": _ETAG, "Idempotent-Replay": _REPLAYED}
     if creates:
         headers["Location"] = _LOCATION
-    status = 201 if creates else 200
+    if accepted:
+        headers = {}
+    status = 201 if creates else 202 if accepted else 200
     parameters = [
         {**_KEY, "required": key_required},
         *([{**_IF_MATCH, "required": if_match is True}] if if_match else []),

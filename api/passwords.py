@@ -1,12 +1,18 @@
-"""Which passwords are accepted: long enough, and none of those that everyone tries first."""
+"""Which passwords are accepted: long enough, and none of those that have leaked often enough to be tried first.
 
+There are no rules on what a password is made of; it is taken as it is, in any script.
+"""
+
+from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator
 
-from api.values import Password
+from api.values import PASSWORD_CHARS_MIN, Password
 
-_TOLD = """
+_OURS = """
 password password1 password12 password123 password1234 passw0rd p@ssw0rd p@ssword pass1234 passpass
 12345678 123456789 1234567890 12345678910 0123456789 123123123 1234512345 11111111 111111111 00000000 000000000
 22222222 33333333 44444444 55555555 66666666 77777777 88888888 99999999 87654321 987654321 9876543210 12344321
@@ -27,12 +33,32 @@ passwort passwort1 hallo123 schalke04 motdepasse azertyui azertyuiop azerty123 b
 daybook1 daybook123 password! password1! passw0rd! qwerty123! welcome1! 1234qwer 12qwaszx 147258369 159753159
 159357456 741852963 789456123 789456123a 456123789 963852741 102030405060 10203040 24681012 19841984
 """
-MOST_COMMON = frozenset(_TOLD.split())
-"""The top of the public lists of leaked passwords, those of at least 8 characters, in small letters."""
+"""The top of the public lists, with what they lack: sequences, and words of our messages' languages."""
+DISTINCT_MIN = 3
+
+
+@cache
+def leaked() -> frozenset[str]:
+    """The most common leaked passwords, names and words, of those that are long enough, in small letters.
+
+    Read at the first new password: most processes never see one.
+    """
+    package = find_spec("zxcvbn")
+    assert package
+    assert package.submodule_search_locations
+    # The lists alone: importing the package would also make tables of them for another purpose, and keep those.
+    path = Path(package.submodule_search_locations[0]) / "frequency_lists.py"
+    found = spec_from_file_location("frequency_lists", path)
+    assert found
+    assert found.loader
+    lists = module_from_spec(found)
+    found.loader.exec_module(lists)
+    told = {word.casefold() for words in lists.FREQUENCY_LISTS.values() for word in words}
+    return frozenset(word for word in told.union(_OURS.split()) if len(word) >= PASSWORD_CHARS_MIN)
 
 
 def _uncommon(password: str) -> str:
-    if password.casefold() in MOST_COMMON or len(set(password)) < 3:
+    if password.casefold() in leaked() or len(set(password)) < DISTINCT_MIN:
         raise ValueError("a password that is not among the most common ones")
     return password
 

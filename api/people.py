@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from api.commanding import Call
+from api.ports import Ports
 from application.vault import Person
 from application.writer import Answer
 from domain.refusals import Refusal
@@ -30,8 +31,9 @@ async def newcomer(
 
     Stored first, so that no one exists without a name, and no address is taken that cannot sign in. If the
     command is refused all of it is forgotten: the ids are this very request's, and what is refused now would be
-    refused to its twin. If it took effect before (``stream_id`` exists), nothing is touched: the person may have
-    been changed or erased since.
+    refused to its twin. Nor does anything stay where no one came to be after all: a sign-up that was answered like one
+    (``application.repeated_sign_up``), and is repeated. If it took effect before (``stream_id`` exists), nothing is
+    touched: the person may have been changed or erased since.
     """
     ports = call.ports
     if (await ports.journal.load([stream_id]))[stream_id]:
@@ -43,10 +45,16 @@ async def newcomer(
     try:
         yield
     except Refusal:
-        await ports.vault.erase(organization_id, subject_id)
-        if account_id:
-            await ports.door.credentials.forget(account_id)
+        await _forget(ports, organization_id, subject_id, account_id)
         raise
+    if not (await ports.journal.load([stream_id]))[stream_id]:
+        await _forget(ports, organization_id, subject_id, account_id)
+
+
+async def _forget(ports: Ports, organization_id: UUID, subject_id: UUID, account_id: UUID | None) -> None:
+    await ports.vault.erase(organization_id, subject_id)
+    if account_id:
+        await ports.door.credentials.forget(account_id)
 
 
 async def store_change(call: Call, answer: Answer, subject_id: UUID, changes: Mapping[str, Any]) -> Person:

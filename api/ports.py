@@ -15,6 +15,7 @@ from application.clock import Clock
 from application.holidays import HolidayCalendar
 from application.journal import Journal
 from application.machine_clients import ApiKeys
+from application.one_time_codes import OneTimeCodes
 from application.parcels import Secrets
 from application.recurrences import Recurrences
 from application.sign_in import Door
@@ -60,6 +61,7 @@ class Ports:
     holidays: HolidayCalendar
     door: Door
     api_keys: ApiKeys
+    codes: OneTimeCodes
     access_log: AccessLog
     limits: RateLimits
     threshold: Threshold

@@ -19,11 +19,13 @@ from application.callbacks import CallbackRefused
 from application.ended_sessions import SessionsUnknown
 from application.journal import JournalUnavailable
 from application.machine_clients import ClientRefused
-from application.sign_in import InvalidToken, RefreshRefused, SignInRefused
+from application.sessions import RefreshRefused
+from application.sign_in import InvalidToken, SecondFactorNeeded, SecondFactorRefused, SignInRefused
 from application.slots import Slot
 from application.writer import Busy, InFlight
 from domain import refusals
 from domain.interval import Interval
+from domain.sign_in_demands import SECOND_FACTOR_REQUIRED, VERIFICATION_REQUIRED
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
@@ -81,6 +83,11 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     refusals.AlreadyExists: Kind("already-exists", 409, "An object with this id was made by another command."),
     refusals.KeyReused: Kind("key-reused", 422, "This Idempotency-Key was used with another request."),
     refusals.EmailTaken: Kind("email-taken", 409, "This e-mail address already signs in to an account."),
+    refusals.NotOneself: Kind("not-oneself", 409, "Nobody does this to their own account."),
+    refusals.LastOwner: Kind("last-owner", 409, "The organization would be left without an owner."),
+    refusals.AlreadySo: Kind("already-so", 409, "It is so already."),
+    refusals.WrongPassword: Kind("wrong-password", 422, "That is not the present password."),
+    refusals.CodeRefused: Kind("code-refused", 422, "The code is wrong, was used or replaced, or is over."),
     refusals.SlotTaken: Kind("slot-taken", 409, "The slot is taken."),
     refusals.OutsideWorkingHours: Kind("outside-working-hours", 409, "The resource does not work at that time."),
     refusals.ResourceClosed: Kind("resource-closed", 409, "The resource is closed at that time."),
@@ -117,6 +124,8 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     ClientRefused: Kind("client-refused", 401, "The client_id or the client_secret is wrong, or the key is over."),
     SignInRefused: Kind("sign-in-refused", 401, "The e-mail address or the password is wrong."),
     CallbackRefused: Kind("callback-refused", 403, "This is not signed by the provider, or too old."),
+    SecondFactorNeeded: Kind("second-factor-needed", 401, "Signing in to this account takes a code: send otp too."),
+    SecondFactorRefused: Kind("second-factor-refused", 401, "The code is wrong, was used, or is one too many."),
     RefreshRefused: Kind("refresh-refused", 401, "The refresh token is unknown, expired, used or revoked; sign in."),
 }
 """Proved complete by a test: every Refusal of the domain has its row."""
@@ -128,6 +137,8 @@ REJECTIONS: Mapping[str, Kind] = {
         Kind("idempotency-key-missing", 400, "An Idempotency-Key of 1 to 255 visible characters is needed."),
         Kind("malformed-cursor", 400, "The cursor is not one of ours."),
         Kind("unsupported-grant", 400, "The grant_type is none of those that there are."),
+        Kind(SECOND_FACTOR_REQUIRED, 403, "Your organization asks you to enrol a second factor first."),
+        Kind(VERIFICATION_REQUIRED, 403, "Your organization asks you to verify your e-mail address first."),
         Kind("no-such-page", 404, "There is nothing at this address."),
         Kind("method-not-allowed", 405, "This address does not know that method."),
         Kind("origin-not-allowed", 403, "Pages of that origin may not ask here."),

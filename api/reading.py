@@ -91,10 +91,10 @@ async def state_of(ports: Ports, kind: type[O], stream_id: UUID) -> tuple[O | No
     return (state if isinstance(state, kind) else None), len(recorded)
 
 
-def shown(document: object, *, version: int | None = None) -> Response:
+def shown(document: object, *, version: int | None = None, status: int = 200) -> Response:
     """The document as JSON, with its ETag if it has a version."""
     headers = {"ETag": f'"v{version}"'} if version is not None else {}
-    return Response(msgspec.json.encode(document), 200, headers, "application/json")
+    return Response(msgspec.json.encode(document), status, headers, "application/json")
 
 
 def page(

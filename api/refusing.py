@@ -27,6 +27,7 @@ from application.journal import JournalUnavailable
 from application.writer import Busy
 from domain.access import CallForbidden, EndedSessionUsed
 from domain.refusals import Forbidden, Refusal
+from domain.sign_in_demands import SECOND_FACTOR_REQUIRED, VERIFICATION_REQUIRED
 
 ERRORS_MAX = 20
 _log = structlog.get_logger(__name__)
@@ -62,6 +63,9 @@ async def _forbidden(request: Request, forbidden: Exception) -> Response:
     actor = actor_of_request(request)
     fact = CallForbidden(account_id=actor.account_id, operation=forbidden.operation, times=1)
     await ports_of(request).access_log.note(actor, fact)
+    for demand in (SECOND_FACTOR_REQUIRED, VERIFICATION_REQUIRED):
+        if actor.scopes is not None and demand in actor.scopes:
+            return rejection_response(request, Rejected(demand, ""))
     return refusal_response(request, forbidden)
 
 

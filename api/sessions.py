@@ -12,7 +12,7 @@ from api.contract import command, query
 from api.operation import Operation
 from api.reading import Asked, Listed, shown, state_of, whole
 from api.sign_in_shapes import EndedShape, SessionShape
-from application.sign_in import OpenSession
+from application.sessions import OpenSession
 from application.signing_out import NoteEndings, note_endings
 from domain.access import SessionEnding
 from domain.account import Account

@@ -26,42 +26,21 @@ class SelfServiceShape(BaseModel):
 
 
 class OrganizationShape(VersionedShape):
+    """``second_factor_roles``: who has to sign in with a second factor. ``verified_customers_only``: whether customers
+    book only once their e-mail address is verified.
+    """
+
     name: str
     time_zone: str
     self_service: SelfServiceShape
+    second_factor_roles: list[Role]
+    verified_customers_only: bool
 
 
 class NewOrganizationShape(VersionedShape):
     name: str
     time_zone: str
     owner_account_id: UUID
-
-
-class AccountShape(VersionedShape):
-    """``resource_ids``: those that a member of staff is assigned to; empty: all of the house."""
-
-    role: Role
-    display_name: str | None
-    email: str | None
-    resource_ids: list[UUID]
-
-
-class RegisteredShape(BaseModel):
-    account_id: UUID
-    subject_id: UUID
-
-
-class TokenShape(BaseModel):
-    """``expires_in``: seconds that the access token lasts. ``scope``: what a program's token is for.
-
-    A program is given no refresh token, since it can show its key again.
-    """
-
-    access_token: str
-    refresh_token: str | None = None
-    token_type: Literal["Bearer"]
-    expires_in: int
-    scope: str | None = None
 
 
 class CustomerShape(VersionedShape):

@@ -8,18 +8,29 @@ from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.account_shapes import RegisteredShape, TokenShape
 from api.api_keys import client_of
 from api.commanding import AnonymouslyCommanded, answered, idempotency_key
 from api.contract import command, door
 from api.operation import Operation
 from api.passwords import NewPassword
-from api.people import newcomer
 from api.ports import ports_of
 from api.problems import Rejected
 from api.reading import shown
-from api.shapes import RegisteredShape, TokenShape
+from api.signing_up import signed_up
 from api.tries import guarded, remember_device
-from api.values import EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX, Body, Email, Locale, Name, Phone, Push, normalized_email
+from api.values import (
+    CODE_CHARS_MAX,
+    EMAIL_CHARS_MAX,
+    PASSWORD_CHARS_MAX,
+    Body,
+    Email,
+    Locale,
+    Name,
+    Phone,
+    Push,
+    normalized_email,
+)
 from application.accounts import RegisterAsCustomer, register_as_customer
 from application.sign_in import Door, refresh, sign_in, sign_in_name_id
 from application.vault import Person
@@ -63,9 +74,12 @@ async def issue_token(
     refresh_token: Annotated[str | None, Form(max_length=REFRESH_TOKEN_CHARS_MAX)] = None,
     client_id: Annotated[str | None, Form(max_length=CLIENT_CHARS_MAX)] = None,
     client_secret: Annotated[str | None, Form(max_length=CLIENT_CHARS_MAX)] = None,
+    otp: Annotated[str | None, Form(max_length=CODE_CHARS_MAX, description="A code, where it takes one.")] = None,
 ) -> Response:
     """An access token (10 minutes) and a refresh token, for a password or for the refresh token before; an access token
     alone for a program that shows its API key, here or as HTTP Basic (client_credentials).
+
+    An account with a second factor needs ``otp`` besides the password: a code of the device, or a recovery code.
 
     A refresh token is good for one use: a second one revokes all that descend from the same sign-in. With an
     Idempotency-Key, which is optional here, a refresh whose answer was lost can be asked for again.
@@ -73,7 +87,7 @@ async def issue_token(
     door = ports_of(request).door
     match grant_type:
         case "password" if username is not None and password is not None:
-            return await _signed_in_with_password(request, normalized_email(username), password)
+            return await _signed_in_with_password(request, normalized_email(username), password, otp)
         case "refresh_token" if refresh_token is not None:
             key = idempotency_key(request, required=False)
             actor, successor = await refresh(door, refresh_token, retry_key=key)
@@ -89,9 +103,9 @@ async def issue_token(
     return shown({**_token(door, actor), "refresh_token": successor})
 
 
-async def _signed_in_with_password(request: Request, email: str, password: str) -> Response:
+async def _signed_in_with_password(request: Request, email: str, password: str, otp: str | None) -> Response:
     ports = ports_of(request)
-    actor, successor = await guarded(request, email, lambda: sign_in(ports.door, email, password))
+    actor, successor = await guarded(request, email, lambda: sign_in(ports.door, email, password, otp=otp))
     answer = shown({**_token(ports.door, actor), "refresh_token": successor})
     remember_device(request, answer, email)
     return answer
@@ -107,7 +121,11 @@ def _token(door: Door, actor: Actor) -> dict[str, object]:
     **command(RegisteredShape, "registerCustomerAccount", None, creates=True, problems=(404,)),
 )
 async def register(body: Registration, call: AnonymouslyCommanded) -> Response:
-    """Sign up with an organization as its customer: an account, and the person whom appointments are for."""
+    """Sign up with an organization as its customer: an account, and the person whom appointments are for.
+
+    A link to verify the e-mail address is sent to it. The answer is the same where the address has an account already:
+    that stays as it is, and its owner is told by mail.
+    """
     account_id, subject_id = call.new_subject_id("account"), call.new_subject_id("customer")
     person = Person(
         display_name=body.display_name,
@@ -116,23 +134,12 @@ async def register(body: Registration, call: AnonymouslyCommanded) -> Response:
         locale=body.locale,
         push_token=body.push_token,
     )
-    async with newcomer(
-        call,
-        body.organization_id,
-        subject_id,
-        person,
-        stream_id=account_id,
+    wanted = RegisterAsCustomer(
+        organization_id=body.organization_id,
         account_id=account_id,
-        password=body.password,
-    ):
-        answer = await call.submit(
-            register_as_customer,
-            RegisterAsCustomer(
-                organization_id=body.organization_id,
-                account_id=account_id,
-                subject_id=subject_id,
-                sign_in_name_id=sign_in_name_id(call.ports.door.secret, body.email),
-            ),
-            actor=Actor(account_id, body.organization_id, subject_id, Role.CUSTOMER),
-        )
+        subject_id=subject_id,
+        sign_in_name_id=sign_in_name_id(call.ports.door.secret, body.email),
+        code_id=call.new_subject_id("verification"),
+    )
+    answer = await signed_up(call, register_as_customer, wanted, person, body.password, Role.CUSTOMER)
     return answered(answer, status=201, location=f"/v1/customers/{subject_id}")

@@ -29,6 +29,8 @@ MINUTES_MAX = 2**31 - 1
 EMAIL_CHARS_MAX = 254
 PASSWORD_CHARS_MIN = 8
 PASSWORD_CHARS_MAX = 128
+CODE_CHARS_MAX = 64
+TOKEN_CHARS_MAX = 256
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -195,11 +197,25 @@ Password = Annotated[
     AfterValidator(_storable),
     _schema(format="password", minLength=PASSWORD_CHARS_MIN, maxLength=PASSWORD_CHARS_MAX),
 ]
+GivenPassword = Annotated[
+    str, StringConstraints(max_length=PASSWORD_CHARS_MAX), AfterValidator(_storable), _schema(format="password")
+]
+"""One that someone has already: what is asked of new ones may have been less then."""
+Code = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=CODE_CHARS_MAX),
+    AfterValidator(_one_line),
+    _schema(examples=["123456"]),
+]
+"""Of a device, or a recovery code."""
+LinkToken = Annotated[str, StringConstraints(min_length=1, max_length=TOKEN_CHARS_MAX), AfterValidator(_one_line)]
+"""What stands behind the # of a link that was sent."""
 Minutes = Annotated[int, Strict(), Field(ge=0, le=MINUTES_MAX)]
 Count = Annotated[int, Strict(), Field(ge=1, le=MINUTES_MAX)]
 OverridableRule = Annotated[
     Rule, AfterValidator(_overridable), _schema(enum=sorted(OVERRIDABLE), description="A rule that staff may break.")
 ]
 Flag = Annotated[bool, Strict()]
+HouseRole = Literal["owner", "manager", "staff", "auditor"]
 Weekday = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 Push = Annotated[str, StringConstraints(min_length=1, max_length=4_096), AfterValidator(_one_line)]

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from application.account_changes import told
 from application.catalogue import ensure_zone
 from application.decision import Decision, View
+from application.one_time_codes import code_requested
 from domain.account import (
     Account,
     AccountAssigned,
@@ -18,6 +20,7 @@ from domain.account import (
     SignInNameTaken,
 )
 from domain.fact import Fact
+from domain.one_time_code import Purpose
 from domain.organization import Organization, OrganizationRegistered
 from domain.permissions import Actor, ensure_may
 from domain.refusals import EmailTaken, Forbidden, InvalidValue, NotFound
@@ -26,7 +29,10 @@ from domain.resource import Resource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterOrganization:
-    """Open sign-up: the organization and its owner. ``sign_in_name_id`` is the keyed digest of the owner's e-mail."""
+    """Open sign-up: the organization and its owner. ``sign_in_name_id`` is the keyed digest of the owner's e-mail.
+
+    ``code_id``: of the code that was issued to verify the address.
+    """
 
     organization_id: UUID
     name: str
@@ -34,6 +40,7 @@ class RegisterOrganization:
     account_id: UUID
     subject_id: UUID
     sign_in_name_id: UUID
+    code_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +64,13 @@ class AssignAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterAsCustomer:
-    """A visitor signs up with an organization: an account and a customer, the same person."""
+    """A visitor signs up with an organization: an account and a customer, the same person. ``code_id``: as above."""
 
     organization_id: UUID
     account_id: UUID
     subject_id: UUID
     sign_in_name_id: UUID
+    code_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +104,21 @@ def register_organization(view: View, command: RegisterOrganization, actor: Acto
         command.sign_in_name_id,
         Role.OWNER,
     )
-    answer = {
+    sent = _verification(view, command)
+    return Decision([(command.organization_id, registered), *opened, *sent], answer_to_sign_up(command))
+
+
+def answer_to_sign_up(command: RegisterOrganization | RegisterAsCustomer) -> dict[str, object]:
+    """The same whether an account came of it or not: see ``application.repeated_sign_up``."""
+    if isinstance(command, RegisterAsCustomer):
+        return {"account_id": command.account_id, "subject_id": command.subject_id}
+    return {
         "id": command.organization_id,
         "name": command.name,
         "time_zone": command.time_zone,
         "owner_account_id": command.account_id,
         "version": 1,
     }
-    return Decision([(command.organization_id, registered), *opened], answer)
 
 
 def open_account(view: View, command: OpenAccount, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
@@ -118,7 +133,13 @@ def open_account(view: View, command: OpenAccount, actor: Actor, now: datetime) 
         command.sign_in_name_id,
         command.role,
     )
-    return Decision(opened, {"id": command.account_id, "role": command.role.value, "version": 1})
+    account = Account(
+        id=command.account_id,
+        organization_id=actor.organization_id,
+        subject_id=command.subject_id,
+        role=command.role,
+    )
+    return Decision(opened, told(account, 1))
 
 
 def assign_account(view: View, command: AssignAccount, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
@@ -133,8 +154,9 @@ def assign_account(view: View, command: AssignAccount, actor: Actor, now: dateti
     for resource_id in resource_ids:
         view.require(Resource, resource_id, actor)
     view.record(account.id, AccountAssigned(account_id=account.id, resource_ids=resource_ids))
-    answer = {"id": account.id, "role": account.role.value, "resource_ids": resource_ids}
-    return view.decision({**answer, "version": view.version(account.id)})
+    assigned = view.get(Account, account.id)
+    assert assigned
+    return view.decision(told(assigned, view.version(account.id)))
 
 
 def register_as_customer(view: View, command: RegisterAsCustomer, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001
@@ -153,8 +175,16 @@ def register_as_customer(view: View, command: RegisterAsCustomer, actor: Actor, 
     registered = CustomerRegistered(
         customer_id=command.subject_id, organization_id=command.organization_id, account_id=command.account_id
     )
-    answer = {"account_id": command.account_id, "subject_id": command.subject_id}
-    return Decision([*opened, (command.subject_id, registered)], answer)
+    sent = _verification(view, command)
+    return Decision([*opened, (command.subject_id, registered), *sent], answer_to_sign_up(command))
+
+
+def _verification(view: View, command: RegisterOrganization | RegisterAsCustomer) -> list[tuple[UUID, Fact]]:
+    if command.code_id is None:
+        return []
+    return [
+        code_requested(view, command.code_id, Purpose.VERIFY_EMAIL, command.account_id, recipient_id=command.subject_id)
+    ]
 
 
 def register_customer(view: View, command: RegisterCustomer, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001

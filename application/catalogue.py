@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
 from application.decision import Decision, View
+from domain.account import Role
 from domain.fact import Fact
 from domain.location import Location, LocationChanged, LocationOpened
 from domain.organization import (
@@ -18,6 +19,7 @@ from domain.organization import (
     OrganizationRenamed,
     ResourceListed,
     SelfServiceLimited,
+    SignInDemandsSet,
     directory_id,
 )
 from domain.permissions import Actor, ensure_may
@@ -40,11 +42,15 @@ ZONES = frozenset(available_timezones())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeOrganization:
-    """None: as it is. ``open_holds_max``, ``bookings_ahead_max``: see ``SelfServiceTerms``."""
+    """None: as it is. ``open_holds_max``, ``bookings_ahead_max``: see ``SelfServiceTerms``; ``second_factor_roles``,
+    ``verified_customers_only``: see ``domain.sign_in_demands``.
+    """
 
     name: str | None = None
     open_holds_max: int | None = None
     bookings_ahead_max: int | None = None
+    second_factor_roles: tuple[Role, ...] | None = None
+    verified_customers_only: bool | None = None
     if_version: int | None = None
 
 
@@ -116,7 +122,29 @@ def change_organization(view: View, command: ChangeOrganization, actor: Actor, n
     if terms != own.self_service:
         ensure_valid_self_service(terms)
         view.record(own.id, SelfServiceLimited(organization_id=own.id, terms=terms))
-    return view.decision({"id": own.id, "version": view.version(own.id)})
+    roles, verified = command.second_factor_roles, command.verified_customers_only
+    if roles is not None or verified is not None:
+        demands = SignInDemandsSet(
+            organization_id=own.id,
+            second_factor_roles=own.second_factor_roles if roles is None else tuple(sorted(set(roles))),
+            verified_customers_only=own.verified_customers_only if verified is None else verified,
+        )
+        view.record(own.id, demands)
+    changed = view.get(Organization, own.id)
+    assert changed
+    return view.decision(told_organization(changed, view.version(own.id)))
+
+
+def told_organization(own: Organization, version: int) -> dict[str, object]:
+    return {
+        "id": own.id,
+        "name": own.name,
+        "time_zone": own.time_zone,
+        "self_service": own.self_service,
+        "second_factor_roles": own.second_factor_roles,
+        "verified_customers_only": own.verified_customers_only,
+        "version": version,
+    }
 
 
 def open_location(view: View, command: OpenLocation, actor: Actor, now: datetime) -> Decision:  # noqa: ARG001

@@ -19,6 +19,7 @@ from domain import (
     booking_page,
     contact,
     location,
+    one_time_code,
     organization,
     pool,
     reminder,
@@ -38,6 +39,7 @@ from domain.booking_page import BookingPage
 from domain.contact import Contact
 from domain.fact import Fact
 from domain.location import Location
+from domain.one_time_code import OneTimeCode
 from domain.organization import Directory, Organization
 from domain.permissions import Actor
 from domain.pool import Pool, PoolTurns
@@ -59,6 +61,7 @@ State = (
     | SignInName
     | AccessNote
     | ApiKey
+    | OneTimeCode
     | Customer
     | Resource
     | ResourceDay
@@ -102,6 +105,7 @@ EVOLVE: dict[str, Callable[..., State]] = {
     "sign_in_name": account.evolve_sign_in_name,
     "access": access.evolve,
     "api_key": api_key.evolve,
+    "one_time_code": one_time_code.evolve,
     "customer": account.evolve_customer,
     "resource": resource.evolve,
     "resource_day": resource_day.evolve,

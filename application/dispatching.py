@@ -10,19 +10,20 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Lock
-from typing import Protocol
 from uuid import UUID
 
 from application.clock import Clock
 from application.decision import State
-from application.journal import Recorded
 from application.ledger import Doubt, Ledger, Taking
+from application.letters import LETTERS, Letter, addressed, code_ids, letter_occasion, letter_of
+from application.message_sources import Contacts, FactStreams, Renderer
 from application.news import (
     News,
-    customer_of,
     folded,
     news_of,
     occasion,
+    only_channel,
+    recipient_of,
     streams_behind,
     template_of,
     visits_told,
@@ -30,8 +31,8 @@ from application.news import (
 from application.notifying import (
     MESSAGE_AGE_MAX,
     Channel,
-    Content,
     Delivery,
+    LetterOccasion,
     Moot,
     Notice,
     Occasion,
@@ -39,6 +40,7 @@ from application.notifying import (
     address_of,
     deliveries_of,
 )
+from application.one_time_codes import Enclosures
 from application.providers import Absent, Accepted, CannotTell, Message, Refused, Sender, Unclear
 from application.vault import Person
 from domain.resource import Resource
@@ -46,20 +48,6 @@ from domain.resource import Resource
 FAN_OUT_NOTICES_MAX = 200
 ATTEMPTS_MAX = 20
 BACK_OFF_MAX = timedelta(minutes=15)
-
-
-class FactStreams(Protocol):
-    def load(self, stream_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Recorded]]:
-        """All facts of the streams, from the journal itself. Blocking."""
-
-
-class Contacts(Protocol):
-    def people(self, subjects: Iterable[tuple[UUID, UUID]]) -> Mapping[UUID, Person]:
-        """People by subject id; asked for as (organization, subject). Blocking."""
-
-
-class Renderer(Protocol):
-    def render(self, template: Template, channel: Channel, locale: str | None, about: Occasion) -> Content: ...
 
 
 class Tally:
@@ -85,16 +73,19 @@ def _unreported(_delivery: Delivery, _state: str, _reason: str) -> None: ...
 class Dispatcher:
     """Works the ledger off. ``clock`` is the one that facts are dated by; retries run on real time.
 
-    One thread calls ``step``; the providers are called in ``threads``, at most ``in_flight_max`` at a time.
+    ``public_url``: what links in messages begin with. One thread calls ``step``; the providers are called in
+    ``threads``, at most ``in_flight_max`` at a time.
     """
 
     ledger: Ledger
     streams: FactStreams
     contacts: Contacts
+    enclosures: Enclosures
     renderer: Renderer
     senders: Mapping[Channel, Sender]
     clock: Clock
     threads: Executor
+    public_url: str
     in_flight_max: int = 8
     report: Callable[[Delivery, str, str], None] = _unreported
     tally: Tally = field(default_factory=Tally)
@@ -116,14 +107,14 @@ class Dispatcher:
             streams = self.streams.load(_streams_of(taken.notices))
             reasons: dict[Notice, tuple[Template, UUID]] = {}
             for notice in taken.notices:
-                template, customer_id = template_of(notice, streams), customer_of(notice, streams)
-                if template and customer_id:
-                    reasons[notice] = template, customer_id
+                template, recipient_id = template_of(notice, streams), recipient_of(notice, streams)
+                if template and recipient_id:
+                    reasons[notice] = template, recipient_id
             people = self.contacts.people((notice.organization_id, one) for notice, (_, one) in reasons.items())
             deliveries = [
                 delivery
-                for notice, (template, customer_id) in reasons.items()
-                for delivery in deliveries_of(notice, template, customer_id, people.get(customer_id))
+                for notice, (template, one) in reasons.items()
+                for delivery in deliveries_of(notice, template, one, people.get(one), only_channel(notice, streams))
             ]
             taken.spread(deliveries)
         self.tally.add("intent", len(deliveries))
@@ -164,13 +155,17 @@ class Dispatcher:
         ready: list[tuple[Delivery, Message]] = []
         for delivery, news in due:
             person = people.get(delivery.recipient_id)
-            to = person and address_of(person, delivery.channel)
-            if not person or not to:
+            if isinstance(news, Letter):
+                to = addressed(news, person, delivery.channel)
+            else:
+                to = address_of(person, delivery.channel) if person else None
+            if not to:
                 self._skip(taken, delivery, "unreachable")  # erased, or the address was removed
                 continue
             try:
-                about = occasion(delivery, news, states, people)
-                content = self.renderer.render(delivery.template, delivery.channel, person.locale, about)
+                about = self._about(delivery, news, states, people)
+                locale = person.locale if person else None
+                content = self.renderer.render(delivery.template, delivery.channel, locale, about)
             except Exception as unwritable:  # noqa: BLE001  one that cannot be written must not hold up the others
                 self._skip(taken, delivery, f"unwritable_{type(unwritable).__name__}")
                 continue
@@ -178,15 +173,29 @@ class Dispatcher:
             ready.append((delivery, message))
         return ready
 
-    def _newsworthy(self, taken: Taking) -> list[tuple[Delivery, News]]:
+    def _about(
+        self,
+        delivery: Delivery,
+        news: News | Letter,
+        states: Mapping[UUID, State | None],
+        people: Mapping[UUID, Person],
+    ) -> Occasion | LetterOccasion:
+        if isinstance(news, News):
+            return occasion(delivery, news, states, people)
+        person = people.get(delivery.recipient_id)
+        return letter_occasion(delivery, news, states, person, public_url=self.public_url)
+
+    def _newsworthy(self, taken: Taking) -> list[tuple[Delivery, News | Letter]]:
         """Those that still have something to say, and a provider to say it through."""
         streams = dict(self.streams.load(_streams_of([delivery.notice for delivery in taken.deliveries])))
         told = {visit for delivery in taken.deliveries for visit in visits_told(delivery.notice, streams)}
         streams |= self.streams.load(list(told - streams.keys()))
+        enclosed = self.enclosures.enclosed(code_ids(taken.deliveries))
         now = self.clock.now()
-        due: list[tuple[Delivery, News]] = []
+        due: list[tuple[Delivery, News | Letter]] = []
         for delivery in taken.deliveries:
-            news = news_of(delivery, streams, now=now)
+            is_letter = delivery.template in LETTERS
+            news = letter_of(delivery, streams, enclosed) if is_letter else news_of(delivery, streams, now=now)
             if isinstance(news, Moot):
                 self._skip(taken, delivery, news)
             elif delivery.channel not in self.senders:
@@ -203,9 +212,10 @@ class Dispatcher:
         self.tally.add(state)
         self.report(delivery, state, reason)
 
-    def _states_behind(self, news: Sequence[News]) -> dict[UUID, State | None]:
+    def _states_behind(self, news: Sequence[News | Letter]) -> dict[UUID, State | None]:
         """The present states of what the messages name."""
-        named = {stream_id for one in news for stream_id in streams_behind(one)}
+        named = {one.organization_id for one in news if isinstance(one, Letter)}
+        named |= {stream_id for one in news if isinstance(one, News) for stream_id in streams_behind(one)}
         states = {stream_id: folded(stream) for stream_id, stream in self.streams.load(list(named)).items()}
         places = {state.location_id for state in states.values() if isinstance(state, Resource) and state.location_id}
         if places:

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 from application.decision import State, evolved
 from application.journal import Recorded
-from application.notifying import MESSAGE_AGE_MAX, Delivery, Moot, Notice, Occasion, Template, reference_of
+from application.notifying import MESSAGE_AGE_MAX, Channel, Delivery, Moot, Notice, Occasion, Template, reference_of
 from application.vault import Person
+from domain.access import SignUpRepeated
+from domain.account import Account
 from domain.appointment import (
     Appointment,
     AppointmentApproved,
@@ -27,6 +29,7 @@ from domain.appointment import (
 )
 from domain.fact import Fact
 from domain.location import Location
+from domain.one_time_code import CodeRequested, Purpose
 from domain.organization import Organization
 from domain.reminder import ReminderDue
 from domain.resource import Resource
@@ -45,6 +48,11 @@ _OF_FACT: Mapping[type[Fact], Template] = {
     SeriesBegun: Template.SERIES,
     SeriesRescheduled: Template.SERIES_CHANGE,
     SeriesCancelled: Template.SERIES_CANCELLATION,
+    SignUpRepeated: Template.SIGN_UP_REPEATED,
+}
+_OF_PURPOSE: Mapping[Purpose, Template] = {
+    Purpose.VERIFY_EMAIL: Template.VERIFY_EMAIL,
+    Purpose.RESET_PASSWORD: Template.RESET_PASSWORD,
 }
 _OF_CHANGE: Mapping[tuple[type[Fact], Status], Template] = {
     (AppointmentRescheduled, Status.BOOKED): Template.CHANGE,
@@ -83,22 +91,37 @@ def folded(stream: Sequence[Recorded], *, upto: int | None = None) -> State | No
 
 def template_of(notice: Notice, streams: Streams) -> Template | None:
     """What is written about a fact; None for one that is silent. ``streams``: the notice's two."""
-    fact, before = _fact(notice, streams), _visit(streams, notice.stream_id, notice.version - 1)
+    fact, before = fact_of(notice, streams), _visit(streams, notice.stream_id, notice.version - 1)
     if fact is None:
         return None
+    if isinstance(fact, CodeRequested):
+        return _OF_PURPOSE[fact.purpose]
     if isinstance(fact, AppointmentHoldLapsed) and before and before.status is Status.HELD and before.entry_id:
         return Template.OFFER_LAPSED
     return _OF_FACT.get(type(fact)) or (_OF_CHANGE.get((type(fact), before.status)) if before else None)
 
 
-def customer_of(notice: Notice, streams: Streams) -> UUID | None:
-    about = folded(streams.get(notice.about_id, ()))
+def recipient_of(notice: Notice, streams: Streams) -> UUID | None:
+    """The person whom it is told."""
+    fact, about = fact_of(notice, streams), folded(streams.get(notice.about_id, ()))
+    if isinstance(fact, CodeRequested):
+        return fact.recipient_id
+    if isinstance(about, Account):
+        return about.subject_id
     return about.customer_id if isinstance(about, Appointment | Series) else None
+
+
+def only_channel(notice: Notice, streams: Streams) -> Channel | None:
+    """The one by which it is told, if not by all."""
+    fact = fact_of(notice, streams)
+    if isinstance(fact, CodeRequested):
+        return Channel(fact.channel)
+    return Channel.EMAIL if isinstance(fact, SignUpRepeated) else None
 
 
 def visits_told(notice: Notice, streams: Streams) -> tuple[UUID, ...]:
     """The appointments that the notice tells of, by what the series' stream says; of a visit, itself."""
-    match _fact(notice, streams):
+    match fact_of(notice, streams):
         case SeriesBegun(occurrences=occurrences) | SeriesRescheduled(moved=occurrences):
             return tuple(one.appointment_id for one in occurrences)
         case SeriesCancelled(cancelled=cancelled):
@@ -112,7 +135,7 @@ def visits_told(notice: Notice, streams: Streams) -> tuple[UUID, ...]:
 def news_of(delivery: Delivery, streams: Streams, *, now: datetime) -> News | Moot:
     """``streams``: the notice's two, and those of the visits that it tells of."""
     notice = delivery.notice
-    if _fact(notice, streams) is None:
+    if fact_of(notice, streams) is None:
         return Moot.UNFOUNDED
     if now - notice.at > MESSAGE_AGE_MAX:
         return Moot.TOO_OLD
@@ -138,7 +161,7 @@ def _visit_news(delivery: Delivery, streams: Streams, now: datetime) -> News | M
 
 
 def _reminder(notice: Notice, streams: Streams, now: datetime) -> News | Moot:
-    fact, today = _fact(notice, streams), _visit(streams, notice.about_id)
+    fact, today = fact_of(notice, streams), _visit(streams, notice.about_id)
     assert isinstance(fact, ReminderDue)
     assert today
     if today.status is not Status.CANCELLED and fact.remind_at not in today.deadlines.remind_at:
@@ -162,7 +185,7 @@ def _overtaken(expected: Status, then: Appointment, today: Appointment, now: dat
 
 def _series_news(notice: Notice, streams: Streams, now: datetime) -> News | Moot:
     """Of a series all that still holds is told, as it is now: a visit that was changed by itself has its own news."""
-    fact, series = _fact(notice, streams), folded(streams[notice.about_id])
+    fact, series = fact_of(notice, streams), folded(streams[notice.about_id])
     assert isinstance(series, Series)
     visits = [visit for visit in (_visit(streams, one) for one in visits_told(notice, streams)) if visit]
     if not isinstance(fact, SeriesCancelled):
@@ -209,7 +232,8 @@ def occasion(
     )
 
 
-def _fact(notice: Notice, streams: Streams) -> Fact | None:
+def fact_of(notice: Notice, streams: Streams) -> Fact | None:
+    """The fact that the notice is of; None if the journal has no such."""
     return next((one.fact for one in streams.get(notice.stream_id, ()) if one.version == notice.version), None)
 
 

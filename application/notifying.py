@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from application.journal import Recorded
 from application.vault import Person
+from domain.access import SignUpRepeated
 from domain.appointment import (
     AppointmentApproved,
     AppointmentBooked,
@@ -21,6 +22,7 @@ from domain.appointment import (
     AppointmentRescheduled,
 )
 from domain.fact import Fact
+from domain.one_time_code import CodeRequested
 from domain.reminder import ReminderDue
 from domain.series import SeriesBegun, SeriesCancelled, SeriesRescheduled
 
@@ -44,6 +46,10 @@ class Template(StrEnum):
     SERIES = "series"
     SERIES_CHANGE = "series_change"
     SERIES_CANCELLATION = "series_cancellation"
+    VERIFY_EMAIL = "verify_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105  what it is about
+    SIGN_UP_REPEATED = "sign_up_repeated"
+    """To whom an address belongs that someone has tried to sign up with."""
 
 
 class Channel(StrEnum):
@@ -61,6 +67,8 @@ class Moot(StrEnum):
     DEADLINE_PASSED = "deadline_passed"
     VISIT_BEGAN = "visit_began"
     TOO_OLD = "too_old"
+    CODE_OVER = "code_over"
+    """The code was used, replaced or is over: it would only mislead."""
     UNFOUNDED = "unfounded"
     """The journal has no such fact: it was restored to an earlier state than the ledger."""
 
@@ -69,7 +77,8 @@ class Moot(StrEnum):
 class Notice:
     """A fact that may be a reason to write: ``version`` of stream ``stream_id``, at ``position``.
 
-    ``about_id`` is the appointment or the series that it tells of. A reminder's fact is on a stream of its own.
+    ``about_id`` is the appointment or the series that it tells of, or the account that a code is about. The fact of a
+    reminder or a code is on a stream of its own.
     """
 
     position: int
@@ -116,6 +125,17 @@ class Occasion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LetterOccasion:
+    """What a message may speak of that is about no visit. ``link`` holds the code, where it is one to be followed."""
+
+    organization_name: str
+    customer_name: str | None
+    code: str | None
+    link: str | None
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """A rendered message; ``subject`` is one line (of a push: its title), ``html`` only for e-mail."""
 
@@ -156,14 +176,19 @@ def _about(fact: Fact) -> UUID | None:
             | SeriesBegun(series_id=its_id)
             | SeriesRescheduled(series_id=its_id)
             | SeriesCancelled(series_id=its_id)
+            | CodeRequested(key=its_id)
         ):
             return its_id
+        case SignUpRepeated(account_id=its_id):
+            return its_id if fact.told else None
         case _:
             return None
 
 
-def deliveries_of(notice: Notice, template: Template, customer_id: UUID, person: Person | None) -> list[Delivery]:
-    """One message for each way in which the customer can be reached."""
+def deliveries_of(
+    notice: Notice, template: Template, customer_id: UUID, person: Person | None, only: Channel | None = None
+) -> list[Delivery]:
+    """One message for each way in which the customer can be reached; or by that one alone, whatever the vault says."""
     return [
         Delivery(
             id=delivery_id(notice, template, channel, customer_id),
@@ -173,7 +198,7 @@ def deliveries_of(notice: Notice, template: Template, customer_id: UUID, person:
             recipient_id=customer_id,
         )
         for channel in Channel
-        if person is not None and address_of(person, channel)
+        if (person is not None and address_of(person, channel) and only is None) or channel is only
     ]
 
 

@@ -16,6 +16,7 @@ from domain.appointment import Appointment
 from domain.booking_page import BookingPage
 from domain.contact import Contact
 from domain.location import Location
+from domain.one_time_code import OneTimeCode
 from domain.organization import Directory, Organization
 from domain.pool import Pool, PoolTurns
 from domain.reminder import Reminders
@@ -44,6 +45,7 @@ SIZES: dict[type[State], tuple[int, _Listed]] = {
     SignInName: (190, ()),
     AccessNote: (190, ()),
     ApiKey: (640, _listed(scopes=70)),
+    OneTimeCode: (310, ()),
     Customer: (310, ()),
     Resource: (750, _listed(shifts=200, overrides=245, closures=300)),
     ResourceDay: (400, _listed(claims=356)),

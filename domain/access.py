@@ -28,6 +28,8 @@ class SessionEnding(StrEnum):
     """A refresh token came a second time: it was stolen, by then or by now."""
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     ACCOUNT_DISABLED = "account_disabled"
+    ROLE_GRANTED = "role_granted"
+    SECOND_FACTOR_CHANGED = "second_factor_changed"
     KEY_REVOKED = "key_revoked"
     SUPERSEDED = "superseded"
     """The account had more sessions than anyone needs, and this one was not used for longest."""
@@ -47,6 +49,25 @@ class SignInRejected(Fact):
     account_id: UUID
     reason: str
     times: int
+
+
+class Reason(StrEnum):
+    """Why a sign-in was refused. Whoever tried is told less."""
+
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105
+    DISABLED = "disabled"
+    WRONG_CODE = "wrong_code"
+    """The password was right."""
+    TOO_MANY_CODES = "too_many_codes"
+    """It was, and too many codes have been wrong lately: this one was not looked at."""
+
+
+@fact("access.recovery_code_used.v1")
+class RecoveryCodeUsed(Fact):
+    """In place of a code of the device. ``left``: how many there still are."""
+
+    account_id: UUID
+    left: int
 
 
 @fact("access.session_ended.v1")
@@ -74,7 +95,19 @@ class EndedSessionUsed(Fact):
     times: int
 
 
-AccessFact = SignedIn | SignInRejected | SessionEnded | CallForbidden | EndedSessionUsed
+@fact("access.sign_up_repeated.v1")
+class SignUpRepeated(Fact):
+    """Someone signed up with the address of an account that exists: nothing came of it. ``told``: whether its owner is
+    written to about this one; once a day at most.
+    """
+
+    account_id: UUID
+    told: bool
+
+
+AccessFact = (
+    SignedIn | SignInRejected | SessionEnded | CallForbidden | EndedSessionUsed | SignUpRepeated | RecoveryCodeUsed
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +119,9 @@ class AccessNote:
 
 def evolve(state: AccessNote | None, happened: AccessFact) -> AccessNote:  # noqa: ARG001  the shape of every evolve
     match happened:
-        case SignedIn() | SignInRejected() | SessionEnded() | CallForbidden() | EndedSessionUsed():
+        case SignedIn() | SignInRejected() | RecoveryCodeUsed() | SignUpRepeated():
+            return AccessNote(account_id=happened.account_id)
+        case SessionEnded() | CallForbidden() | EndedSessionUsed():
             return AccessNote(account_id=happened.account_id)
         case _:
             assert_never(happened)

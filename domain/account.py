@@ -18,6 +18,16 @@ class Role(StrEnum):
     """Daybook's own processes, which issue commands like any client."""
 
 
+HOUSE_ROLES = frozenset({Role.OWNER, Role.MANAGER, Role.STAFF, Role.AUDITOR})
+"""Those that can be granted. Who signed up as a customer stays one."""
+
+
+class AccountStatus(StrEnum):
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    """It cannot sign in."""
+
+
 @fact("account.opened.v1")
 class AccountOpened(Fact):
     account_id: UUID
@@ -34,7 +44,73 @@ class AccountAssigned(Fact):
     resource_ids: tuple[UUID, ...]
 
 
-AccountFact = AccountOpened | AccountAssigned
+@fact("account.email_verified.v1")
+class EmailVerified(Fact):
+    """Who owns the account received what was sent to its address."""
+
+    account_id: UUID
+
+
+@fact("account.password_changed.v1")
+class PasswordChanged(Fact):
+    """By someone who knew the one before."""
+
+    account_id: UUID
+
+
+@fact("account.password_reset.v1")
+class PasswordReset(Fact):
+    """By someone who received the link that was sent to the account's address."""
+
+    account_id: UUID
+
+
+@fact("account.second_factor_enrolled.v1")
+class SecondFactorEnrolled(Fact):
+    account_id: UUID
+
+
+@fact("account.second_factor_removed.v1")
+class SecondFactorRemoved(Fact):
+    account_id: UUID
+
+
+@fact("account.recovery_codes_renewed.v1")
+class RecoveryCodesRenewed(Fact):
+    """Those before are good for nothing any more."""
+
+    account_id: UUID
+
+
+@fact("account.role_granted.v1")
+class RoleGranted(Fact):
+    account_id: UUID
+    role: Role
+
+
+@fact("account.disabled.v1")
+class AccountDisabled(Fact):
+    account_id: UUID
+
+
+@fact("account.enabled.v1")
+class AccountEnabled(Fact):
+    account_id: UUID
+
+
+AccountFact = (
+    AccountOpened
+    | AccountAssigned
+    | EmailVerified
+    | PasswordChanged
+    | PasswordReset
+    | SecondFactorEnrolled
+    | SecondFactorRemoved
+    | RecoveryCodesRenewed
+    | RoleGranted
+    | AccountDisabled
+    | AccountEnabled
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +121,15 @@ class Account:
     role: Role
     resource_ids: tuple[UUID, ...] = ()
     """Those that a member of staff is assigned to; empty: to none in particular."""
+    status: AccountStatus = AccountStatus.ACTIVE
+    email_verified: bool = False
+    second_factor: bool = False
+    """Whether signing in takes a code besides the password."""
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether it is one of the owners that an organization must not be without."""
+        return self.role is Role.OWNER and self.status is AccountStatus.ACTIVE
 
 
 def evolve(state: Account | None, happened: AccountFact) -> Account:
@@ -59,6 +144,25 @@ def evolve(state: Account | None, happened: AccountFact) -> Account:
         case AccountAssigned():
             assert state
             return replace(state, resource_ids=happened.resource_ids)
+        case _:
+            assert state
+            return _secured(state, happened)
+
+
+def _secured(state: Account, happened: AccountFact) -> Account:
+    match happened:
+        case AccountOpened() | AccountAssigned() | PasswordChanged() | RecoveryCodesRenewed():
+            return state
+        case EmailVerified() | PasswordReset():
+            return replace(state, email_verified=True)  # the link of a reset came to the same address
+        case SecondFactorEnrolled() | SecondFactorRemoved():
+            return replace(state, second_factor=isinstance(happened, SecondFactorEnrolled))
+        case RoleGranted():
+            assigned = state.resource_ids if happened.role is Role.STAFF else ()
+            return replace(state, role=happened.role, resource_ids=assigned)
+        case AccountDisabled() | AccountEnabled():
+            disabled = isinstance(happened, AccountDisabled)
+            return replace(state, status=AccountStatus.DISABLED if disabled else AccountStatus.ACTIVE)
         case _:
             assert_never(happened)
 

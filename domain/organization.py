@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID, uuid5
 
+from domain.account import Role
 from domain.fact import Fact, fact
 from domain.self_service import SelfServiceTerms
 
@@ -31,7 +32,34 @@ class SelfServiceLimited(Fact):
     terms: SelfServiceTerms
 
 
-OrganizationFact = OrganizationRegistered | OrganizationRenamed | SelfServiceLimited
+@fact("organization.sign_in_demands_set.v1")
+class SignInDemandsSet(Fact):
+    """What the organization demands of those who sign in; see ``domain.sign_in_demands``."""
+
+    organization_id: UUID
+    second_factor_roles: tuple[Role, ...]
+    verified_customers_only: bool
+
+
+@fact("organization.owner_joined.v1")
+class OwnerJoined(Fact):
+    """Beside the one who founded it; or one who was disabled may sign in again."""
+
+    organization_id: UUID
+    account_id: UUID
+
+
+@fact("organization.owner_left.v1")
+class OwnerLeft(Fact):
+    """Another role, or disabled: the account no longer owns it."""
+
+    organization_id: UUID
+    account_id: UUID
+
+
+OrganizationFact = (
+    OrganizationRegistered | OrganizationRenamed | SelfServiceLimited | SignInDemandsSet | OwnerJoined | OwnerLeft
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +71,10 @@ class Organization:
     name: str
     time_zone: str
     self_service: SelfServiceTerms = USUAL_TERMS
+    owners: int = 1
+    """How many can sign in as its owner: whoever founded it, to begin with. Never none."""
+    second_factor_roles: tuple[Role, ...] = ()
+    verified_customers_only: bool = False
 
 
 def evolve(state: Organization | None, happened: OrganizationFact) -> Organization:
@@ -56,6 +88,19 @@ def evolve(state: Organization | None, happened: OrganizationFact) -> Organizati
         case SelfServiceLimited():
             assert state
             return replace(state, self_service=happened.terms)
+        case SignInDemandsSet():
+            assert state
+            return replace(
+                state,
+                second_factor_roles=happened.second_factor_roles,
+                verified_customers_only=happened.verified_customers_only,
+            )
+        case OwnerJoined():
+            assert state
+            return replace(state, owners=state.owners + 1)
+        case OwnerLeft():
+            assert state
+            return replace(state, owners=state.owners - 1)
         case _:
             assert_never(happened)
 

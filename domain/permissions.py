@@ -45,6 +45,7 @@ _OWNER_MANAGER = {Role.OWNER: Reach.ALL, Role.MANAGER: Reach.ALL}
 _HOUSE = {**_OWNER_MANAGER, Role.STAFF: Reach.ALL}
 _FRONT_DESK = {**_OWNER_MANAGER, Role.STAFF: Reach.ASSIGNED}
 _READERS = {**_FRONT_DESK, Role.AUDITOR: Reach.ALL}
+_ONESELF = dict.fromkeys((Role.OWNER, Role.MANAGER, Role.STAFF, Role.AUDITOR, Role.CUSTOMER), Reach.OWN)
 _EVERYONE = {**_HOUSE, Role.AUDITOR: Reach.ALL, Role.CUSTOMER: Reach.ALL}
 
 PERMISSIONS: dict[str, dict[Role, Reach]] = {
@@ -52,6 +53,11 @@ PERMISSIONS: dict[str, dict[Role, Reach]] = {
     "organization.change": {Role.OWNER: Reach.ALL},
     "account.create": _OWNER_MANAGER,
     "account.assign": _OWNER_MANAGER,
+    "account.disable": _OWNER_MANAGER,
+    "account.grant_role": {Role.OWNER: Reach.ALL},
+    "account.verify_email": _ONESELF,
+    "account.change_password": _ONESELF,
+    "account.change_second_factor": _ONESELF,
     "account.read": {**_OWNER_MANAGER, Role.AUDITOR: Reach.ALL, Role.STAFF: Reach.OWN, Role.CUSTOMER: Reach.OWN},
     "api_key.issue": _OWNER_MANAGER,
     "api_key.read": {**_OWNER_MANAGER, Role.AUDITOR: Reach.ALL},

@@ -16,6 +16,7 @@ from adapters import probes
 from adapters.clock import SystemClock
 from adapters.credentials import PostgresCredentials
 from adapters.holiday_calendar import LibraryHolidayCalendar
+from adapters.one_time_codes import PostgresOneTimeCodes
 from adapters.passwords import ArgonPasswords
 from adapters.postgres_journal import PostgresJournal
 from adapters.progress import ProgressListener
@@ -23,6 +24,7 @@ from adapters.projection_lag import ProjectionLag
 from adapters.recurrence_rules import RecurrenceRules
 from adapters.redis_fanout import RedisHintSource
 from adapters.redis_masks import RedisMaskCache
+from adapters.second_factors import PostgresSecondFactors
 from adapters.vault import PostgresVault, Seal, VaultKeyWrong
 from adapters.walls import Walls
 from adapters.webhook_secrets import PostgresWebhookSecrets
@@ -99,8 +101,6 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
     async with AsyncExitStack() as open_things:
         pools = await _pools(settings, open_things)
         probe = await open_things.enter_async_context(redis.asyncio.Redis.from_url(redis_url, socket_timeout=1))
-        passwords = ArgonPasswords()
-        open_things.callback(passwords.close)
         vault = PostgresVault(Walls(pools.vault), seal)
         await _ensure_vault_opens(vault)
         journal, reads = PostgresJournal(pools.journal), Walls(pools.reads)
@@ -108,14 +108,8 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         access_log = AccessLog(writer, new_id=uuid4)
         fence = Fence(partitions)
         entrance = await entrance_of(settings, redis_url, pools.people, pools.endings)
-        door = Door(
-            journal=journal,
-            passwords=passwords,
-            credentials=PostgresCredentials(pools.people),
-            sessions=entrance.sessions,
-            access_tokens=entrance.tokens,
-            secret=digest_secret,
-        )
+        door = _door(journal, access_log, entrance, pools, seal, digest_secret)
+        open_things.callback(door.passwords.close)
         limits, threshold = limits_of(settings, open_things, redis_url, digest_secret)
         ports = Ports(
             journal=journal,
@@ -128,6 +122,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             recurrences=RecurrenceRules(),
             door=door,
             api_keys=entrance.api_keys,
+            codes=PostgresOneTimeCodes(pools.people, seal, secret=digest_secret),
             access_log=access_log,
             limits=limits,
             threshold=threshold,
@@ -155,6 +150,21 @@ class _Pools:
     people: Pool
     vault: Pool
     endings: Pool
+
+
+def _door(
+    journal: PostgresJournal, access_log: AccessLog, entrance: Entrance, pools: _Pools, seal: Seal, secret: bytes
+) -> Door:
+    return Door(
+        journal=journal,
+        access_log=access_log,
+        second_factors=PostgresSecondFactors(pools.people, seal, secret=secret),
+        passwords=ArgonPasswords(),
+        credentials=PostgresCredentials(pools.people),
+        sessions=entrance.sessions,
+        access_tokens=entrance.tokens,
+        secret=secret,
+    )
 
 
 async def _pools(settings: Settings, open_things: AsyncExitStack) -> _Pools:
@@ -218,6 +228,7 @@ def _sockets(ports: Ports, entrance: Entrance, settings: Settings, redis_url: st
 def _metrics(ports: Ports, fence: Fence, sockets: Sockets) -> Metrics:
     metrics = Metrics()
     metrics.watch_tally("writer", ports.writer.tally)
+    metrics.watch_tally("sign_ins", ports.door.tally)
     metrics.watch_tally("fence", fence.tally)
     metrics.watch_tally("broadcast", sockets.node.broadcaster.tally)
     metrics.watch_tally("rate_limits", ports.limits.windows.tally)

@@ -16,7 +16,9 @@ from psycopg.rows import class_row
 
 from application.journal import Recorded
 from application.notifying import notice_of
+from domain.access import SignUpRepeated
 from domain.appointment import AppointmentFact
+from domain.one_time_code import CodeFact
 from domain.reminder import ReminderFact
 from domain.series import SeriesFact
 from projections.reads import Reads
@@ -28,7 +30,7 @@ class Deliveries:
     """The sink. Twice the same fact, from whatever source, is one notice and one delivery per channel."""
 
     NAME: ClassVar[str] = "deliveries"
-    FACTS: ClassVar = AppointmentFact | ReminderFact | SeriesFact
+    FACTS: ClassVar = AppointmentFact | ReminderFact | SeriesFact | CodeFact | SignUpRepeated
     DURABLE: ClassVar[bool] = True
     TABLES: ClassVar[str] = ""
     """A migration makes them: what they hold cannot be made again from the facts."""

@@ -50,6 +50,9 @@ BEGIN
             EXECUTE format('GRANT SELECT ON %s TO {API}, {FOLLOWER}, {AUDITOR}', durable);
         ELSE  -- credentials and the like: the API's alone
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO {API}', durable);
+            IF known = 'one_time_code' THEN  -- the notifier opens what it sends
+                EXECUTE format('GRANT SELECT (id, sealed, used_at, expires_at) ON %s TO {FOLLOWER}', durable);
+            END IF;
         END IF;
     END LOOP;
     GRANT SELECT, INSERT ON stored_events, receipts TO {APPENDER};

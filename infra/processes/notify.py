@@ -13,6 +13,7 @@ from psycopg_pool import ConnectionPool
 from adapters.fact_codec import FactMapper
 from adapters.journal_streams import JournalStreams
 from adapters.message_rendering import JinjaRenderer
+from adapters.one_time_codes import SealedCodes
 from adapters.vault import Seal, VaultContacts, VaultKeyWrong
 from application.dispatching import Dispatcher
 from application.notifying import Delivery
@@ -99,10 +100,12 @@ def run() -> int:
                 ledger=PostgresLedger(pool, reconcile_after),
                 streams=JournalStreams(pool, FactMapper()),
                 contacts=contacts,
+                enclosures=SealedCodes(pool, seal),
                 renderer=JinjaRenderer(),
                 senders=senders,
                 clock=clock_of(settings),
                 threads=threads,
+                public_url=settings.public_url,
                 in_flight_max=CALLS_MAX,
                 report=_report,
             )

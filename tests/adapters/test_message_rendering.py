@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from adapters.message_rendering import STARTS_LISTED_MAX, JinjaRenderer
-from application.notifying import Channel, Occasion, Template
+from application.letters import LETTERS
+from application.notifying import Channel, LetterOccasion, Occasion, Template
 
 NEW_YORK = ZoneInfo("America/New_York")
 NINE = datetime(2026, 10, 26, 9, tzinfo=NEW_YORK)
@@ -15,7 +16,7 @@ NINE = datetime(2026, 10, 26, 9, tzinfo=NEW_YORK)
 WEEK = timedelta(weeks=1)
 SMS_CHARACTERS_MAX = 320
 SERIES = [template for template in Template if template.startswith("series")]
-VISITS = [template for template in Template if template not in SERIES]
+VISITS = [template for template in Template if template not in LETTERS and template not in SERIES]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def said_of(template: Template) -> Occasion:
 
 
 @pytest.mark.parametrize("locale", ["en", "pt-BR"])
-@pytest.mark.parametrize("template", Template)
+@pytest.mark.parametrize("template", [*VISITS, *SERIES])
 def test_every_occasion_is_told_over_every_channel_in_every_language(
     renderer: JinjaRenderer, template: Template, locale: str
 ) -> None:
@@ -75,14 +76,14 @@ def test_every_occasion_is_told_over_every_channel_in_every_language(
 def test_no_two_occasions_or_languages_are_told_in_the_same_words(renderer: JinjaRenderer, channel: Channel) -> None:
     told = {
         renderer.render(template, channel, language, said_of(template))
-        for template in Template
+        for template in (*VISITS, *SERIES)
         for language in ("en", "pt")
     }
 
-    assert len(told) == 2 * len(Template)
+    assert len(told) == 2 * len(VISITS + SERIES)
 
 
-@pytest.mark.parametrize("template", Template)
+@pytest.mark.parametrize("template", [*VISITS, *SERIES])
 def test_names_are_text_in_html_and_leave_one_line_texts_on_one_line(
     renderer: JinjaRenderer, template: Template
 ) -> None:
@@ -159,3 +160,43 @@ def test_a_language_without_templates_is_answered_in_english(renderer: JinjaRend
     for locale in ("fr-FR", "not a locale", None):
         subject = renderer.render(Template.REMINDER, Channel.EMAIL, locale, occasion()).subject
         assert subject == "Reminder: Visit, Monday, October 26, 2026 at 9:00 AM"
+
+
+LINK = "https://book.clinic.example/account#verify-email=abc"
+LETTER = LetterOccasion(
+    organization_name="Clinic",
+    customer_name="Ana",
+    code="abc",
+    link=LINK,
+    reference="AB12C-34D56",
+)
+
+
+@pytest.mark.parametrize("locale", ["en", "pt-BR"])
+def test_letters_are_told_by_mail_in_every_language_and_lead_where_they_should(
+    renderer: JinjaRenderer, locale: str
+) -> None:
+    mails = {template: renderer.render(template, Channel.EMAIL, locale, LETTER) for template in LETTERS}
+
+    assert len({mail.subject for mail in mails.values()}) == len(LETTERS)
+    for template, mail in mails.items():
+        assert mail.html
+        assert f'<html lang="{locale[:2]}">' in mail.html
+        assert "\n" not in mail.subject
+        assert "Ana" in mail.text
+        assert "Clinic" in mail.text
+        assert (LINK in mail.text) == (template is not Template.SIGN_UP_REPEATED)
+        assert (f'<a href="{LINK}"' in mail.html) == (template is not Template.SIGN_UP_REPEATED)
+
+
+@pytest.mark.parametrize("template", sorted(LETTERS))
+def test_names_in_letters_are_text_too(renderer: JinjaRenderer, template: Template) -> None:
+    evil = "<script>\nBcc: all & 'sundry'{{ 7 * 7 }}"
+
+    mail = renderer.render(template, Channel.EMAIL, "en", replace(LETTER, organization_name=evil, customer_name=evil))
+
+    assert mail.html
+    assert "<script>" not in mail.html
+    assert "&lt;script&gt;" in mail.html
+    assert "&amp;amp;" not in mail.html
+    assert "\n" not in mail.subject

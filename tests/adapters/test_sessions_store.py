@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from adapters.sessions import OPEN_MAX, PostgresEndings, PostgresSessions
 from application.ended_sessions import SessionsUnavailable
-from application.sign_in import RefreshRefused, Session
+from application.sessions import RefreshRefused, Session
 from domain.access import SessionEnding, SignInMethod
 from domain.account import Role
 from domain.permissions import Actor

@@ -143,6 +143,34 @@ OPERATIONS = (
         _send("PUT", "/accounts/{account}/assignment", lambda _: {"resource_ids": []}, if_match=True),
     ),
     *SESSION_OPERATIONS,
+    Operation("disableAccount", "account.disable", _send("POST", "/accounts/{account}/disable", if_match=True)),
+    Operation("enableAccount", "account.disable", _send("POST", "/accounts/{account}/enable", if_match=True)),
+    Operation(
+        "grantRole",
+        "account.grant_role",
+        _send("PUT", "/accounts/{account}/role", lambda _: {"role": "manager"}, if_match=True),
+    ),
+    Operation("requestVerification", "account.verify_email", _send("POST", "/auth/verify-email/request"), own=True),
+    Operation(
+        "changePassword",
+        "account.change_password",
+        _send("POST", "/auth/password", lambda _: {"current_password": "not it", "new_password": uuid4().hex}),
+        own=True,
+    ),
+    Operation(
+        "beginSecondFactor",
+        "account.change_second_factor",
+        _send("POST", "/auth/second-factor", lambda _: {"password": "not it"}),
+        own=True,
+    ),
+    *(
+        Operation(its_id, "account.change_second_factor", _send("POST", path, lambda _: {"code": "0"}), own=True)
+        for its_id, path in (
+            ("confirmSecondFactor", "/auth/second-factor/confirm"),
+            ("removeSecondFactor", "/auth/second-factor/remove"),
+            ("renewRecoveryCodes", "/auth/second-factor/recovery-codes"),
+        )
+    ),
     Operation("registerCustomer", "customer.create", _send("POST", "/customers", lambda _: {"display_name": "X"})),
     Operation("listCustomers", "customer.read", _get("/customers"), own=True),
     Operation("getCustomer", "customer.read", _get("/customers/{customer}"), own=True),

@@ -22,6 +22,9 @@ OPEN_TO_ALL = {
     "issueToken",
     "registerCustomerAccount",
     "getSigningKeys",
+    "verifyEmail",
+    "requestPasswordReset",
+    "resetPassword",
     "listProblems",
     "getProblem",
 }

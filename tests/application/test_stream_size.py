@@ -21,6 +21,7 @@ from domain import (
     booking_page,
     contact,
     location,
+    one_time_code,
     organization,
     pool,
     reminder,
@@ -236,6 +237,11 @@ def api_keys(many: int) -> list[Fact]:
     ]
 
 
+def codes(_: int) -> list[Fact]:
+    ids: dict[str, Any] = {"code_id": some_id(), "key": some_id(1), "recipient_id": some_id(2)}
+    return [one_time_code.CodeRequested(**ids, purpose=one_time_code.Purpose.VERIFY_EMAIL, channel="email")]
+
+
 def customers(_: int) -> list[Fact]:
     return [account.CustomerRegistered(customer_id=some_id(), organization_id=some_id(1), account_id=None)]
 
@@ -273,6 +279,7 @@ HISTORIES: Sequence[Facts] = (
     named,
     noted,
     api_keys,
+    codes,
     customers,
 )
 

@@ -16,6 +16,7 @@ from tests.journeys.visitor import PASSWORD, Visitor, a_service_of_one_room, own
 from tests.running import RunningStack
 
 WAIT_S = 15.0
+VERIFICATION = "Please confirm your e-mail address"
 
 pytestmark = pytest.mark.kafka
 
@@ -77,8 +78,21 @@ def slots(someone: Visitor, service_id: str) -> list[dict[str, Any]]:
 
 
 def messages_to(stack: RunningStack, recipient: str) -> list[dict[str, Any]]:
+    """About visits; the link that verifies an address comes besides."""
+    told = all_messages_to(stack, recipient)
+    return [message for message in told if not message["subject"].startswith(VERIFICATION)]
+
+
+def all_messages_to(stack: RunningStack, recipient: str) -> list[dict[str, Any]]:
     outbox = httpx.get(f"{stack.outbox_url}/outbox.json").json()
     return [message for message in outbox["messages"] if message["to"] == recipient]
+
+
+def verified_by_mail(stack: RunningStack, someone: Visitor, email: str) -> None:
+    """By following the link that was sent at sign-up."""
+    mail = eventually(lambda: [one for one in all_messages_to(stack, email) if one["subject"].startswith(VERIFICATION)])
+    token = mail[0]["text"].partition("#verify-email=")[2].split()[0]
+    assert someone.post("/auth/verify-email", {"token": token}) == {"email_verified": True}
 
 
 def topics(rows: list[dict[str, Any]]) -> list[str]:
@@ -90,6 +104,7 @@ def test_a_visit_from_sign_up_to_the_audit_trail(stack: RunningStack) -> None:
     owner = owner_of_a_new_clinic(stack.urls[0])
     room_id, service_id = a_service_of_one_room(owner)
     maria, maria_id, email, phone = customer_with_email_and_phone(owner)
+    verified_by_mail(stack, maria, email)
     maria.position = owner.position
     free = slots(maria, service_id)
     assert free

@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from adapters.fact_codec import FactMapper
 from adapters.journal_streams import JournalStreams
 from adapters.message_rendering import JinjaRenderer
+from adapters.one_time_codes import SealedCodes
 from adapters.sendgrid_email import SendGridEmail
 from adapters.twilio_sms import TwilioSms
 from adapters.vault import PostgresVault, Seal, VaultContacts
@@ -37,6 +38,7 @@ from tests.desk import HOUR, NINE, SEED, Desk
 
 MASTER = bytes(32)
 AT_ONCE = timedelta()
+PUBLIC_URL = "https://book.clinic.example"
 EMAIL = {"email": "ana@example.com"}
 PHONE = {"phone": "+5527999990000"}
 PUSH = {"push_token": "device"}
@@ -175,10 +177,12 @@ def notifier(front: FrontDesk, senders: Mapping[Channel, Sender], **given: Any) 
             ledger=given.pop("ledger", None) or PostgresLedger(front.pool),
             streams=JournalStreams(front.pool, FactMapper()),
             contacts=VaultContacts(front.pool, Seal(MASTER)),
+            enclosures=SealedCodes(front.pool, Seal(MASTER)),
             renderer=JinjaRenderer(),
             senders=senders,
             clock=front,
             threads=threads,
+            public_url=PUBLIC_URL,
             **given,
         )
         yield dispatcher
