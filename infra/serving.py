@@ -1,7 +1,7 @@
 """What ``daybook serve`` is made of: pools, ports, and what runs beside the requests."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -99,8 +99,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
     async with AsyncExitStack() as open_things:
         pools = await _pools(settings, open_things)
         probe = await open_things.enter_async_context(redis.asyncio.Redis.from_url(redis_url, socket_timeout=1))
-        passwords = ArgonPasswords()
-        open_things.callback(passwords.close)
+        passwords = open_things.enter_context(closing(ArgonPasswords()))
         vault = PostgresVault(Walls(pools.vault), seal)
         await _ensure_vault_opens(vault)
         journal, reads = PostgresJournal(pools.journal), Walls(pools.reads)
