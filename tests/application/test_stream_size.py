@@ -202,17 +202,13 @@ def used_contact(many: int) -> list[Fact]:
 
 
 def registered(_: int) -> list[Fact]:
-    return [
-        organization.OrganizationRegistered(organization_id=some_id(), name="Harbour Clinic", time_zone="Europe/Lisbon")
-    ]
+    zone = "Europe/Lisbon"
+    return [organization.OrganizationRegistered(organization_id=some_id(), name="Harbour Clinic", time_zone=zone)]
 
 
 def opened(_: int) -> list[Fact]:
-    return [
-        account.AccountOpened(
-            account_id=some_id(), organization_id=some_id(1), subject_id=some_id(2), role=account.Role.STAFF
-        )
-    ]
+    staff = account.Role.STAFF
+    return [account.AccountOpened(account_id=some_id(), organization_id=some_id(1), subject_id=some_id(2), role=staff)]
 
 
 def named(_: int) -> list[Fact]:
@@ -247,41 +243,19 @@ def customers(_: int) -> list[Fact]:
 
 
 def hooks(many: int) -> list[Fact]:
-    topics = tuple(f"appointment.happened_{number}.v1" for number in range(many))
-    url = "https://crm.example.com/daybook"
+    url, topics = "https://crm.example.com/daybook", tuple(f"appointment.did_{number}.v1" for number in range(many))
     return [webhook.WebhookAdded(webhook_id=some_id(), organization_id=some_id(1), url=url, topics=topics)]
 
 
-def hooks_listed(many: int) -> list[Fact]:
+def listed_hooks(many: int) -> list[Fact]:
     return [webhook.WebhookListed(webhook_id=some_id(n)) for n in range(max(1, many))]
 
 
 HISTORIES: Sequence[Facts] = (
-    hooks,
-    hooks_listed,
-    booked,
-    claims,
-    visits,
-    listed,
-    holidays,
-    hours,
-    closures,
-    offered,
-    takers,
-    occurrences,
-    waiting,
-    turns,
-    members,
-    reminders,
-    registered,
-    used_contact,
-    opened,
-    named,
-    noted,
-    api_keys,
-    codes,
-    customers,
-)
+    hooks, listed_hooks, booked, claims, visits, listed, holidays, hours, closures, offered,
+    takers, occurrences, waiting, turns, members, reminders, registered, used_contact, opened, named,
+    noted, api_keys, codes, customers,
+)  # fmt: skip
 
 
 def loaded(history: Sequence[tuple[str, bytes]]) -> Stream:
