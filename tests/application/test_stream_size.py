@@ -220,17 +220,9 @@ def noted(_: int) -> list[Fact]:
 
 
 def api_keys(many: int) -> list[Fact]:
-    return [
-        api_key.ApiKeyIssued(
-            api_key_id=some_id(),
-            organization_id=some_id(1),
-            account_id=some_id(2),
-            subject_id=some_id(3),
-            role=account.Role.STAFF,
-            scopes=tuple(f"appointment.read_{n}" for n in range(many)),
-            expires_at=NINE,
-        )
-    ]
+    ids = {"api_key_id": some_id(), "organization_id": some_id(1), "account_id": some_id(2), "subject_id": some_id(3)}
+    scopes = tuple(f"appointment.read_{n}" for n in range(many))
+    return [api_key.ApiKeyIssued(**ids, role=account.Role.STAFF, scopes=scopes, expires_at=NINE)]
 
 
 def codes(_: int) -> list[Fact]:
@@ -251,11 +243,12 @@ def listed_hooks(many: int) -> list[Fact]:
     return [webhook.WebhookListed(webhook_id=some_id(n)) for n in range(max(1, many))]
 
 
+# fmt: off
 HISTORIES: Sequence[Facts] = (
-    hooks, listed_hooks, booked, claims, visits, listed, holidays, hours, closures, offered,
-    takers, occurrences, waiting, turns, members, reminders, registered, used_contact, opened, named,
-    noted, api_keys, codes, customers,
-)  # fmt: skip
+    hooks, listed_hooks, booked, claims, visits, listed, holidays, hours, closures, offered, takers, occurrences,
+    waiting, turns, members, reminders, registered, used_contact, opened, named, noted, api_keys, codes, customers,
+)
+# fmt: on
 
 
 def loaded(history: Sequence[tuple[str, bytes]]) -> Stream:
