@@ -101,6 +101,7 @@ def _words(about: Occasion, locale: Locale) -> dict[str, object]:
         "count": len(about.starts),
         "dates": [_day_and_time(start, locale) for start in about.starts[:STARTS_LISTED_MAX]],
         "more": max(0, len(about.starts) - STARTS_LISTED_MAX),
+        "manage_url": about.manage_url,
         "reference": about.reference,
     }
 

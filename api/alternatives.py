@@ -15,6 +15,7 @@ from application.decision import UseCase
 from application.journal import Recorded
 from application.nearest import Sought, nearest
 from application.slots import Slot
+from application.visiting import BookAsVisitor
 from domain.allocation import pages_touched
 from domain.booking_page import period_of
 from domain.interval import Interval
@@ -55,12 +56,13 @@ async def with_alternatives(
         found = close_by(memory, use_case, wish, service_id, call.actor, now, count=ALTERNATIVES)
         if found is not None:
             return RefusedWithAlternatives(refusal, found)
-    return await _with_what_is_read(call, refusal, service_id, wish, seats)
+    return await with_what_is_read(call, refusal, service_id, wish, seats)
 
 
-async def _with_what_is_read(
-    call: Call, refusal: Refusal, service_id: UUID, wish: Book | Reschedule, seats: int
+async def with_what_is_read(
+    call: Call, refusal: Refusal, service_id: UUID, wish: Book | Reschedule | BookAsVisitor, seats: int
 ) -> RefusedWithAlternatives:
+    """As the read model shows them, without deciding anything."""
     ports, organization_id, start = call.ports, call.actor.organization_id, wish.start
     found: Sequence[Slot] = ()
     try:
@@ -70,7 +72,7 @@ async def _with_what_is_read(
         aim, busy = await _looked_for_near(call, refusal, start)
         sought = Sought(
             service_id=service_id,
-            resource_ids=wish.resource_ids,
+            resource_ids=() if isinstance(wish, BookAsVisitor) else wish.resource_ids,
             seats=seats,
             count=ALTERNATIVES,
             busy=busy,

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 from uuid import UUID, uuid4, uuid5
 
@@ -50,6 +50,10 @@ class Call:
     def reads(self) -> Any:
         """Where queries are asked: it shows the rows of this organization, whatever a query asks for."""
         return self.ports.reads.of(self.actor.organization_id)
+
+    def by(self, actor: Actor) -> "Call":
+        """The same call, once it is known on whose behalf."""
+        return replace(self, _actor=actor)
 
     def new_id(self, what: str) -> UUID:
         """The id of an object that this command makes; a retry makes the same."""

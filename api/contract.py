@@ -8,11 +8,12 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.problems import MEDIA_TYPE
+from domain.account import Role
 from domain.permissions import PERMISSIONS
 
 _STATUS = {
     400: "The request cannot be read, or its Idempotency-Key is missing.",
-    401: "No valid bearer token.",
+    401: "No valid bearer token, or link.",
     403: "The role, or the signature, does not allow it.",
     404: "No such object in this organization.",
     409: "The present state, or another booking, is against it.",
@@ -49,6 +50,22 @@ _TOLD = {"schema": {"type": "integer"}, "description": "The position of the comm
 _REPLAYED = {"schema": {"type": "string", "const": "true"}, "description": "Present when the command was done before."}
 _ETAG = {"schema": {"type": "string"}, "example": '"v1"', "description": "The object's version."}
 _LOCATION = {"schema": {"type": "string"}, "description": "Where the new object is."}
+
+
+By = Literal["bearer", "link", "anyone"]
+"""What one comes with: a token of one's own, the link of a visit, nothing."""
+_SECURITY: Mapping[By, list[dict[str, list[str]]]] = {
+    "bearer": [{"bearer": []}],
+    "link": [{"manage": []}],
+    "anyone": [],
+}
+MANAGE_SCHEME = {
+    "manage": {
+        "type": "http",
+        "scheme": "Manage",
+        "description": "The token behind # in the link that a visitor was sent: Authorization: Manage TOKEN.",
+    }
+}
 
 
 class InvalidMember(BaseModel):
@@ -98,13 +115,14 @@ class Problem(BaseModel):
     alternatives: list[AlternativeSlot] | None = None
 
 
-def command(
+def command(  # noqa: PLR0913  each is a trait of its own
     answer: type[BaseModel] | None,
     operation_id: str,
     permission: str | None,
     *,
     creates: bool = False,
     accepted: bool = False,
+    by: By = "bearer",
     key_required: bool = True,
     if_match: bool | Literal["optional"] = False,
     problems: Iterable[int] = (),
@@ -113,7 +131,7 @@ def command(
     None: it is open to anyone. ``accepted``: what comes of it is not said, and nothing is told of the journal.
     """
     statuses = {400, 409, 413, 415, 422, 429, 503, *problems}
-    if permission:
+    if permission and by == "bearer":
         statuses |= {401, 403, 404}
     if if_match:
         statuses.add(412)
@@ -134,21 +152,27 @@ def command(
         "status_code": status,
         "response_model": answer,
         "responses": {status: {"headers": headers}, **problems_at(statuses)},
-        "openapi_extra": {"parameters": parameters, **_policy(permission)},
+        "openapi_extra": {"parameters": parameters, **_policy(permission, by)},
     }
 
 
 def query(
-    answer: Any, operation_id: str, permission: str, *, etag: bool = False, problems: Iterable[int] = (404,)
+    answer: Any,
+    operation_id: str,
+    permission: str,
+    *,
+    by: By = "bearer",
+    etag: bool = False,
+    problems: Iterable[int] = (404,),
 ) -> dict[str, Any]:
     """The keyword arguments of a route that only reads."""
-    statuses = {400, 401, 403, 422, 429, 503, *problems}
+    statuses = {400, 422, 429, 503, *problems, *((401, 403) if by == "bearer" else ())}
     ok: dict[str, Any] = {"headers": {"ETag": _ETAG}} if etag else {}
     return {
         "operation_id": operation_id,
         "response_model": answer,
         "responses": {200: ok, **problems_at(statuses)},
-        "openapi_extra": {"parameters": [_POSITION], **_policy(permission)},
+        "openapi_extra": {"parameters": [_POSITION], **_policy(permission, by)},
     }
 
 
@@ -162,12 +186,15 @@ def door(answer: type[BaseModel], operation_id: str) -> dict[str, Any]:
     }
 
 
-def _policy(permission: str | None) -> Mapping[str, Any]:
+def _policy(permission: str | None, by: By) -> Mapping[str, Any]:
     """Who may: the row of the policy, as the document shows it. A permission without a row fails at import."""
     if permission is None:
         return {}
-    reaches = {role.value: reach.name.lower() for role, reach in PERMISSIONS[permission].items()}
-    return {"security": [{"bearer": []}], "x-permission": {"operation": permission, "reach": reaches}}
+    row = PERMISSIONS[permission]
+    if by != "bearer":
+        row = {Role.VISITOR: row[Role.VISITOR]}
+    reaches = {role.value: reach.name.lower() for role, reach in row.items()}
+    return {"security": _SECURITY[by], "x-permission": {"operation": permission, "reach": reaches}}
 
 
 def problems_at(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
@@ -222,7 +249,7 @@ def describe(app: FastAPI) -> None:
             schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             components.setdefault("schemas", {}).update({**schema.pop("$defs", {}), "Problem": schema})
             bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-            components["securitySchemes"] = {"bearer": bearer}
+            components["securitySchemes"] = {"bearer": bearer, **MANAGE_SCHEME}
             app.openapi_schema = document
         return app.openapi_schema
 

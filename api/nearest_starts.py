@@ -11,7 +11,7 @@ import msgspec
 from api.alternatives import WAIT_MAX_S
 from api.commanding import Call
 from api.notes import folded
-from api.problems import REFUSALS
+from api.problem_kinds import REFUSALS
 from application.nearest import Sought, nearest
 from application.slots import Slot
 from application.writer import Answer

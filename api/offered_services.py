@@ -75,6 +75,7 @@ class NewService(Body):
 
     ``offer_min``: how long an offer to the waitlist stands. So long after its start a visit to which nobody checked in
     is marked a no-show, or gives back what it claimed as well; null: never. ``remind_before_min``: when to remind.
+    ``public``: on the booking page, for anyone to book without an account.
     """
 
     model_config = ConfigDict(
@@ -110,6 +111,7 @@ class NewService(Body):
     release_after_min: Minutes | None = None
     remind_before_min: Reminders = Field(default=[])
     price: ServicePrice | None = None
+    public: Flag = False
 
 
 class ServiceChange(Change):
@@ -138,6 +140,7 @@ class ServiceChange(Change):
     release_after_min: Minutes | None = None
     remind_before_min: Reminders | None = None
     price: ServicePrice | None = None
+    public: Flag | None = None
 
 
 @router.post("", **command(ServiceShape, "offerService", "service.create", creates=True))

@@ -26,8 +26,8 @@ async def newcomer(
     stream_id: UUID,
     account_id: UUID | None = None,
     password: str | None = None,
-) -> AsyncIterator[None]:
-    """Within it the person (and the password) is stored; submit the command there.
+) -> AsyncIterator[bool]:
+    """Within it the person (and the password) is stored; submit the command there. Whether it is the first time.
 
     Stored first, so that no one exists without a name, and no address is taken that cannot sign in. If the
     command is refused all of it is forgotten: the ids are this very request's, and what is refused now would be
@@ -37,13 +37,13 @@ async def newcomer(
     """
     ports = call.ports
     if (await ports.journal.load([stream_id]))[stream_id]:
-        yield
+        yield False
         return
     await ports.vault.store(organization_id, subject_id, person)
     if account_id and password:
         await ports.door.credentials.begin(account_id, await ports.door.passwords.digest(password))
     try:
-        yield
+        yield True
     except Refusal:
         await _forget(ports, organization_id, subject_id, account_id)
         raise

@@ -15,6 +15,7 @@ from application.clock import Clock
 from application.holidays import HolidayCalendar
 from application.journal import Journal
 from application.machine_clients import ApiKeys
+from application.manage_links import ManageLinks, UnprovedPeople
 from application.one_time_codes import OneTimeCodes
 from application.parcels import Secrets
 from application.recurrences import Recurrences
@@ -55,13 +56,15 @@ class Ports:
     writer: Writer
     reads: Any
     vault: Vault
+    codes: OneTimeCodes
+    manage_links: ManageLinks
+    unproved: UnprovedPeople
     clock: Clock
     slots: Sources
     recurrences: Recurrences
     holidays: HolidayCalendar
     door: Door
     api_keys: ApiKeys
-    codes: OneTimeCodes
     access_log: AccessLog
     limits: RateLimits
     threshold: Threshold

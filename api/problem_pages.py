@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from api.contract import problems_at
 from api.operation import Operation
-from api.problems import KINDS, REFUSALS, Kind, Rejected
+from api.problem_kinds import KINDS, REFUSALS, Kind
+from api.problems import Rejected
 from api.reading import Listed, shown, whole
 
 router = APIRouter(prefix="/problems", tags=["problems"], route_class=Operation)

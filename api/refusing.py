@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from api.identity import actor_of_request
 from api.ports import ports_of
+from api.problem_kinds import REFUSALS
 from api.problems import (
-    REFUSALS,
     RefusedSeries,
     RefusedWithAlternatives,
     Rejected,

@@ -122,6 +122,7 @@ class ServiceShape(VersionedShape):
     release_after_min: int | None
     remind_before_min: list[int]
     price: PriceShape | None
+    public: bool
 
 
 class AppointmentShape(VersionedShape):

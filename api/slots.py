@@ -16,6 +16,7 @@ from api.shapes import SlotsShape
 from api.values import DayOrInstant, ZoneName
 from application.slots import FreeSlots, Slot, Sources, Told, free_slots, offer_of, outlook_of, time_zone_of
 from domain.permissions import ensure_may
+from domain.refusals import NotFound
 from domain.service import SEATS_MAX
 from domain.wall_clock import A_DAY, MINUTES_PER_DAY
 from projections.availability import Availability
@@ -27,7 +28,7 @@ _TIMES = [f"{minute // 60:02}:{minute % 60:02}:00Z" for minute in range(MINUTES_
 
 
 class Question(NamedTuple):
-    """What somebody asks for."""
+    """What somebody asks for; ``public``: by someone who need not know which resources there are."""
 
     organization_id: UUID
     service_id: UUID
@@ -36,6 +37,7 @@ class Question(NamedTuple):
     time_zone: str | None = None
     resource_id: UUID | None = None
     seats: int = 1
+    public: bool = False
 
 
 @router.get("/{service_id}/slots", **query(SlotsShape, "findSlots", "slots.read"))
@@ -63,8 +65,10 @@ async def get_slots(
 
 
 async def document(sources: Sources, question: Question) -> bytes:
-    """The answer, as it was told before if nothing has changed that it depends on."""
+    """The answer, as it was told before if nothing has changed that it depends on. Raises ``NotFound``."""
     offer = await offer_of(sources, question.organization_id, question.service_id)
+    if question.public and not offer.service.terms.public:
+        raise NotFound("service", question.service_id)
     start, end = window(question.start, question.end, zone_named(question.time_zone or time_zone_of(offer)))
     outlook = await outlook_of(sources, offer, start, end, resource_id=question.resource_id, seats=question.seats)
     told = sources.told.find(question)
@@ -72,7 +76,8 @@ async def document(sources: Sources, question: Question) -> bytes:
         sources.told.tally.hits += 1
     else:
         sources.told.tally.misses += 1
-        told = Told(outlook, as_json(await free_slots(sources.masks, outlook)) if outlook else b"[]")
+        written = starts_as_json if question.public else as_json
+        told = Told(outlook, written(await free_slots(sources.masks, outlook)) if outlook else b"[]")
         sources.told.put(question, told)
         sources.told.trim()
     return b'{"slots":%b,"position":%d}' % (told.slots, offer.position)
@@ -84,8 +89,7 @@ def as_json(slots: Sequence[Slot]) -> bytes:
         return msgspec.json.encode(slots)
     if not slots:
         return b"[]"
-    days = (slots.visits[-1][0] + slots.duration_min) // MINUTES_PER_DAY + 1
-    dates = [f"{slots.origin + number * A_DAY:%Y-%m-%d}T" for number in range(days)]
+    dates = _dates(slots)
     # Most slots would take one of a few resources.
     known: dict[tuple[UUID, ...], str] = {}
     told = []
@@ -98,3 +102,25 @@ def as_json(slots: Sequence[Slot]) -> bytes:
             f'"end":"{dates[end // MINUTES_PER_DAY]}{_TIMES[end % MINUTES_PER_DAY]}","resource_ids":{ids}}}'
         )
     return f"[{','.join(told)}]".encode()
+
+
+def starts_as_json(slots: Sequence[Slot]) -> bytes:
+    """The same without the resources."""
+    if not isinstance(slots, FreeSlots):
+        return msgspec.json.encode([{"start": slot.start, "end": slot.end} for slot in slots])
+    if not slots:
+        return b"[]"
+    dates, told = _dates(slots), []
+    for start, _ in slots.visits:
+        end = start + slots.duration_min
+        told.append(
+            f'{{"start":"{dates[start // MINUTES_PER_DAY]}{_TIMES[start % MINUTES_PER_DAY]}",'
+            f'"end":"{dates[end // MINUTES_PER_DAY]}{_TIMES[end % MINUTES_PER_DAY]}"}}'
+        )
+    return f"[{','.join(told)}]".encode()
+
+
+def _dates(slots: FreeSlots) -> list[str]:
+    """Of each day of the window, as far as there are slots."""
+    days = (slots.visits[-1][0] + slots.duration_min) // MINUTES_PER_DAY + 1
+    return [f"{slots.origin + number * A_DAY:%Y-%m-%d}T" for number in range(days)]

@@ -28,6 +28,7 @@ from domain import (
     series,
     service,
     session,
+    visitor,
     waitlist,
     webhook,
 )
@@ -50,6 +51,7 @@ from domain.resource_day import ResourceDay
 from domain.series import Series
 from domain.service import Service
 from domain.session import Session
+from domain.visitor import Visitor
 from domain.waitlist import Waitlist
 from domain.webhook import Webhook, WebhookList
 
@@ -75,6 +77,7 @@ State = (
     | Series
     | Waitlist
     | Reminders
+    | Visitor
     | Webhook
     | WebhookList
 )
@@ -121,6 +124,7 @@ EVOLVE: dict[str, Callable[..., State]] = {
     "reminder": reminder.evolve,
     "webhook": webhook.evolve,
     "webhook_list": webhook.evolve_list,
+    "visitor": visitor.evolve,
 }
 """How each kind of stream evolves, by the first word of its facts' topics."""
 

@@ -7,16 +7,17 @@ tell is parked as unknown, for a human to decide, rather than sent again.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from threading import Lock
 from uuid import UUID
 
 from application.clock import Clock
 from application.decision import State
 from application.ledger import Doubt, Ledger, Taking
 from application.letters import LETTERS, Letter, addressed, code_ids, letter_occasion, letter_of
+from application.manage_links import CARRIERS, LinksToSend, manage_url
 from application.message_sources import Contacts, FactStreams, Renderer
+from application.message_tally import Tally
 from application.news import (
     News,
     folded,
@@ -50,22 +51,6 @@ ATTEMPTS_MAX = 20
 BACK_OFF_MAX = timedelta(minutes=15)
 
 
-class Tally:
-    """What became of messages in this process, by state, for metrics and log lines. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._counts: dict[str, int] = {}
-
-    def add(self, state: str, count: int = 1) -> None:
-        with self._lock:
-            self._counts[state] = self._counts.get(state, 0) + count
-
-    def counts(self) -> dict[str, int]:
-        with self._lock:
-            return dict(self._counts)
-
-
 def _unreported(_delivery: Delivery, _state: str, _reason: str) -> None: ...
 
 
@@ -81,6 +66,7 @@ class Dispatcher:
     streams: FactStreams
     contacts: Contacts
     enclosures: Enclosures
+    links: LinksToSend
     renderer: Renderer
     senders: Mapping[Channel, Sender]
     clock: Clock
@@ -169,7 +155,10 @@ class Dispatcher:
             except Exception as unwritable:  # noqa: BLE001  one that cannot be written must not hold up the others
                 self._skip(taken, delivery, f"unwritable_{type(unwritable).__name__}")
                 continue
-            message = Message(delivery_id=delivery.id, to=to, content=content, reference=about.reference)
+            has_link = isinstance(news, News) and news.manage_url is not None
+            message = Message(
+                delivery_id=delivery.id, to=to, content=content, reference=about.reference, has_link=has_link
+            )
             ready.append((delivery, message))
         return ready
 
@@ -202,7 +191,17 @@ class Dispatcher:
                 self._skip(taken, delivery, "no_provider")
             else:
                 due.append((delivery, news))
-        return due
+        return self._with_links(due)
+
+    def _with_links(self, due: Sequence[tuple[Delivery, News | Letter]]) -> list[tuple[Delivery, News | Letter]]:
+        """What was booked without an account is managed by a link; the first message on it brings that along."""
+        asked = {(one.notice.organization_id, one.notice.about_id) for one, _ in due if one.template in CARRIERS}
+        tokens = self.links.tokens(asked)
+        urls = {its: manage_url(self.public_url, whose, tokens[its]) for whose, its in asked if its in tokens}
+        return [
+            (one, replace(news, manage_url=urls.get(one.notice.about_id)) if isinstance(news, News) else news)
+            for one, news in due
+        ]
 
     def _skip(self, taken: Taking, delivery: Delivery, reason: str) -> None:
         taken.skip(delivery, reason)
@@ -226,6 +225,8 @@ class Dispatcher:
         match self.senders[delivery.channel].send(message):
             case Accepted(provider_id):
                 self.ledger.sent(delivery, provider_id)
+                if message.has_link:
+                    self.links.sent(delivery.notice.about_id)
                 self._tell(delivery, "sent")
             case Refused(reason, lasting, _) if lasting or delivery.attempt >= ATTEMPTS_MAX:
                 self.ledger.failed(delivery, reason)
@@ -259,6 +260,8 @@ class Dispatcher:
         match sender.find(delivery.id, to, doubt.attempted_at):
             case Accepted(provider_id):
                 self.ledger.sent(delivery, provider_id)
+                if delivery.template in CARRIERS:
+                    self.links.sent(delivery.notice.about_id)
                 self._tell(delivery, "sent", "reconciled")
             case Absent() if doubt.age >= sender.conclusive_after:
                 self.ledger.again(delivery, "not_taken", timedelta())

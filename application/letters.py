@@ -16,7 +16,7 @@ from application.vault import Person
 from domain.one_time_code import CodeRequested, Purpose
 from domain.organization import Organization
 
-LETTERS = frozenset({Template.VERIFY_EMAIL, Template.RESET_PASSWORD, Template.SIGN_UP_REPEATED})
+LETTERS = frozenset({Template.VERIFY_EMAIL, Template.RESET_PASSWORD, Template.SIGN_UP_REPEATED, Template.VISIT_CODE})
 """All other messages tell of visits."""
 PAGES: Mapping[Purpose, str] = {
     Purpose.VERIFY_EMAIL: "/account#verify-email=",

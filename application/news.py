@@ -53,6 +53,7 @@ _OF_FACT: Mapping[type[Fact], Template] = {
 _OF_PURPOSE: Mapping[Purpose, Template] = {
     Purpose.VERIFY_EMAIL: Template.VERIFY_EMAIL,
     Purpose.RESET_PASSWORD: Template.RESET_PASSWORD,
+    Purpose.VISIT: Template.VISIT_CODE,
 }
 _OF_CHANGE: Mapping[tuple[type[Fact], Status], Template] = {
     (AppointmentRescheduled, Status.BOOKED): Template.CHANGE,
@@ -73,10 +74,14 @@ _STANDS_WHILE: Mapping[Template, Status] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What there is to tell of: ``visits`` as they are now, earliest first, never none; of a series several."""
+    """What there is to tell of: ``visits`` as they are now, earliest first, never none; of a series several.
+
+    ``manage_url``: where the visit is managed by whoever has no account.
+    """
 
     visits: tuple[Appointment, ...]
     previously: datetime | None = None
+    manage_url: str | None = None
 
 
 def folded(stream: Sequence[Recorded], *, upto: int | None = None) -> State | None:
@@ -228,6 +233,7 @@ def occasion(
         address=location.address if location else None,
         with_names=tuple(name for name in names if name),
         customer_name=customer.display_name if customer else None,
+        manage_url=news.manage_url,
         reference=reference_of(delivery.id),
     )
 

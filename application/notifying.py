@@ -50,6 +50,8 @@ class Template(StrEnum):
     RESET_PASSWORD = "reset_password"  # noqa: S105  what it is about
     SIGN_UP_REPEATED = "sign_up_repeated"
     """To whom an address belongs that someone has tried to sign up with."""
+    VISIT_CODE = "visit_code"
+    """To someone without an account, to show that the contact is theirs."""
 
 
 class Channel(StrEnum):
@@ -122,6 +124,7 @@ class Occasion:
     with_names: tuple[str, ...]
     customer_name: str | None
     reference: str
+    manage_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

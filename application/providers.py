@@ -10,12 +10,16 @@ from application.notifying import Channel, Content
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What a provider is given. ``reference`` is part of an SMS's text already."""
+    """What a provider is given. ``reference`` is part of an SMS's text already.
+
+    ``has_link``: it brings the only copy of a link, of which nothing is kept once the provider has taken it.
+    """
 
     delivery_id: UUID
     to: str
     content: Content
     reference: str
+    has_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)

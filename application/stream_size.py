@@ -25,6 +25,7 @@ from domain.resource_day import ResourceDay
 from domain.series import Series
 from domain.service import Service
 from domain.session import Session
+from domain.visitor import Visitor
 from domain.waitlist import Waitlist
 from domain.webhook import Webhook, WebhookList
 
@@ -61,6 +62,7 @@ SIZES: dict[type[State], tuple[int, _Listed]] = {
     Reminders: (290, _listed(due=88)),
     Webhook: (480, _listed(topics=88)),
     WebhookList: (130, _listed(listed=108)),
+    Visitor: (330, ()),
 }
 """Bytes of each kind without its lists, and of each element of them."""
 

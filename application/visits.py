@@ -9,7 +9,6 @@ from application.decision import Decision, View
 from application.offering import accept_offer, offer_released, pass_offer
 from application.placing import leave, settle
 from domain import lifecycle
-from domain.account import Role
 from domain.appointment import Appointment, AppointmentFact
 from domain.permissions import Actor, ensure_may
 from domain.refusals import InvalidValue, NotFound
@@ -181,7 +180,7 @@ def give_back(view: View, visit: Appointment, actor: Actor, now: datetime, *, la
 def visit_for(view: View, appointment_id: UUID, actor: Actor, operation: str) -> Appointment:
     """The appointment, if the actor may see it at all (else it is not found) and may do this to it."""
     visit = view.require(Appointment, appointment_id, actor)
-    if actor.role is Role.CUSTOMER and visit.customer_id != actor.subject_id:
+    if actor.role.is_guest and visit.customer_id != actor.subject_id:
         raise NotFound("appointment", appointment_id)
     ensure_may(actor, operation, subject_id=visit.customer_id, resource_ids=taken_by(visit))
     return visit
@@ -201,7 +200,7 @@ def visit_decision(view: View, appointment_id: UUID) -> Decision:
 
 def notice_for(service: Service, actor: Actor) -> timedelta | None:
     """The cancellation notice binds customers; the house may always make room."""
-    return timedelta(minutes=service.terms.cancellation_notice_min) if actor.role is Role.CUSTOMER else None
+    return timedelta(minutes=service.terms.cancellation_notice_min) if actor.role.is_guest else None
 
 
 def ensure_may_override(actor: Actor, rules: frozenset[Rule]) -> None:

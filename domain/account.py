@@ -16,6 +16,13 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     SERVICE = "service"
     """Daybook's own processes, which issue commands like any client."""
+    VISITOR = "visitor"
+    """Someone without an account, by the booking page; nobody signs in as one."""
+
+    @property
+    def is_guest(self) -> bool:
+        """Acts for themself alone: what is another's does not exist for them, and the house's terms bind them."""
+        return self in {Role.CUSTOMER, Role.VISITOR}
 
 
 HOUSE_ROLES = frozenset({Role.OWNER, Role.MANAGER, Role.STAFF, Role.AUDITOR})

@@ -14,6 +14,8 @@ class Purpose(StrEnum):
     VERIFY_EMAIL = "verify_email"
     """To show that an account's e-mail address is its owner's; the key is the account."""
     RESET_PASSWORD = "reset_password"  # noqa: S105  what it is for
+    VISIT = "visit"
+    """To show that the contact of a visit that was booked without an account is its visitor's; the key is the visit."""
 
 
 @fact("one_time_code.requested.v1")

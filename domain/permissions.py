@@ -47,6 +47,7 @@ _FRONT_DESK = {**_OWNER_MANAGER, Role.STAFF: Reach.ASSIGNED}
 _READERS = {**_FRONT_DESK, Role.AUDITOR: Reach.ALL}
 _ONESELF = dict.fromkeys((Role.OWNER, Role.MANAGER, Role.STAFF, Role.AUDITOR, Role.CUSTOMER), Reach.OWN)
 _EVERYONE = {**_HOUSE, Role.AUDITOR: Reach.ALL, Role.CUSTOMER: Reach.ALL}
+_GUESTS = {Role.CUSTOMER: Reach.OWN, Role.VISITOR: Reach.OWN}
 
 PERMISSIONS: dict[str, dict[Role, Reach]] = {
     "organization.read": _EVERYONE,
@@ -83,10 +84,14 @@ PERMISSIONS: dict[str, dict[Role, Reach]] = {
     "service.change": _OWNER_MANAGER,
     "service.read": _EVERYONE,
     "slots.read": _EVERYONE,
-    "appointment.book": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
-    "appointment.confirm": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
-    "appointment.reschedule": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
-    "appointment.cancel": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
+    "service.read_public": {Role.VISITOR: Reach.ALL},
+    "slots.read_public": {Role.VISITOR: Reach.ALL},
+    "appointment.book_public": {Role.VISITOR: Reach.OWN},
+    "appointment.prove_contact": {Role.VISITOR: Reach.OWN},
+    "appointment.book": {**_FRONT_DESK, **_GUESTS},
+    "appointment.confirm": {**_FRONT_DESK, **_GUESTS},
+    "appointment.reschedule": {**_FRONT_DESK, **_GUESTS},
+    "appointment.cancel": {**_FRONT_DESK, **_GUESTS},
     "appointment.check_in": _FRONT_DESK,
     "appointment.fulfil": _FRONT_DESK,
     "appointment.no_show": {**_FRONT_DESK, Role.SERVICE: Reach.ALL},
@@ -95,7 +100,7 @@ PERMISSIONS: dict[str, dict[Role, Reach]] = {
     "appointment.lapse": {Role.SERVICE: Reach.ALL},
     "appointment.release": {Role.SERVICE: Reach.ALL},
     "appointment.remind": {Role.SERVICE: Reach.ALL},
-    "appointment.read": {**_READERS, Role.CUSTOMER: Reach.OWN},
+    "appointment.read": {**_READERS, **_GUESTS},
     "appointment.history": {**_READERS, Role.CUSTOMER: Reach.OWN},
     "series.begin": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},
     "series.reschedule": {**_FRONT_DESK, Role.CUSTOMER: Reach.OWN},

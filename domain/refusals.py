@@ -277,6 +277,18 @@ class TooEarly(Refusal):
 
 
 @dataclass(eq=False, slots=True)
+class TooManyCodes(Refusal):
+    """No more than ``codes_max`` codes are sent for one visit."""
+
+    codes_max: int
+
+
+@dataclass(eq=False, slots=True)
+class LinkOver(Refusal):
+    """The link manages no visit: it never did, a newer one was sent since, or the visit was long ago."""
+
+
+@dataclass(eq=False, slots=True)
 class HoursOverlap(Refusal):
     """Two working-hour spans of one day overlap."""
 

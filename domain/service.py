@@ -77,6 +77,7 @@ class Terms:
 
     ``seats`` above 1: a group appointment. ``offer_min`` is how long an offer to the waitlist stands. So long after
     the start a visit to which nobody came is marked a no-show, or also releases what it claims; None: never.
+    ``public``: anyone may see and book it, without an account.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Terms:
     no_show_after_min: int | None = None
     release_after_min: int | None = None
     remind_before_min: tuple[int, ...] = ()
+    public: bool = False
 
 
 @fact("service.offered.v1")

@@ -114,6 +114,7 @@ def _services(owner: Client, pool_id: str) -> dict[str, str]:
             "buffer_after_min": 5,
             "requirements": [{"kind": "practitioner"}, {"kind": "room"}],
             "price": {"amount": 6_000, "currency": "GBP"},
+            "public": True,
         },
         {
             "name": "Course of physiotherapy",
@@ -136,6 +137,7 @@ def _services(owner: Client, pool_id: str) -> dict[str, str]:
             "approval_required": True,
             "remind_before_min": [1_440],
             "requirements": [{"kind": "practitioner"}],
+            "public": True,
         },
     ]
     return {
@@ -159,6 +161,7 @@ def banner(clinic: Clinic, *, outbox_url: str | None = None) -> Iterator[str]:
     """What to look at, who to sign in as, and a first booking to paste."""
     yield ""
     yield f"Daybook is ready:  {clinic.url}"
+    yield f"  booking page     {clinic.url}/book/{clinic.organization_id}"
     yield f"  API, to try out  {clinic.url}/docs"
     if outbox_url:
         yield f"  sent messages    {outbox_url}/"

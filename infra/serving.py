@@ -26,6 +26,7 @@ from adapters.redis_fanout import RedisHintSource
 from adapters.redis_masks import RedisMaskCache
 from adapters.second_factors import PostgresSecondFactors
 from adapters.vault import PostgresVault, Seal, VaultKeyWrong
+from adapters.visitors import PostgresManageLinks, PostgresUnproved
 from adapters.walls import Walls
 from adapters.webhook_secrets import PostgresWebhookSecrets
 from api.app import create_app
@@ -52,6 +53,7 @@ from domain.wall_clock import TIME_BYTES, local_day, reached
 from infra.composition import clock_of, epoch_of, kafka_tls_of
 from infra.database_roles import url_for
 from infra.entrance import Entrance, entrance_of
+from infra.forgetter import forgetting
 from infra.limiting import limits_of
 from infra.pools import pool_of
 from infra.providers import callbacks_of
@@ -116,13 +118,15 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             writer=writer,
             reads=reads,
             vault=vault,
+            codes=PostgresOneTimeCodes(pools.people, seal, secret=digest_secret),
+            manage_links=PostgresManageLinks(pools.people, seal),
+            unproved=PostgresUnproved(pools.people),
             clock=clock,
             slots=await _slots(settings, reads, open_things, redis_url, epoch),
             holidays=LibraryHolidayCalendar(),
             recurrences=RecurrenceRules(),
             door=door,
             api_keys=entrance.api_keys,
-            codes=PostgresOneTimeCodes(pools.people, seal, secret=digest_secret),
             access_log=access_log,
             limits=limits,
             threshold=threshold,
@@ -132,13 +136,21 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             partners=_partners(settings, pools, seal),
             outages=OUTAGES,
         )
-        sockets = _sockets(ports, entrance, settings, redis_url)
-        health = _health(pools.journal, probe, settings, ProjectionLag(pools.journal, NAMES, partitions), clock)
-        metrics, origins = _metrics(ports, fence, sockets), Origins(settings.allowed_origins)
-        app = create_app(ports, health=health, metrics=metrics, sockets=sockets, origins=origins)
-        progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME, Webhooks.NAME))
-        here = (writer.run, access_log.run, limits.windows.run, sockets.run, lambda: progress.run(fence))
-        yield Served(app, (*here, *entrance.beside))
+        yield _served(settings, ports, entrance, pools, fence, probe)
+
+
+def _served(
+    settings: Settings, ports: Ports, entrance: Entrance, pools: "_Pools", fence: Fence, probe: redis.asyncio.Redis
+) -> Served:
+    """The app, and its health, sockets and metrics."""
+    sockets = _sockets(ports, entrance, settings)
+    lag = ProjectionLag(pools.journal, NAMES, settings.kafka_partitions)
+    health = _health(pools.journal, probe, settings, lag, ports.clock)
+    metrics, origins = _metrics(ports, fence, sockets), Origins(settings.allowed_origins)
+    app = create_app(ports, health=health, metrics=metrics, sockets=sockets, origins=origins)
+    progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME, Webhooks.NAME))
+    deciding = (ports.writer.run, ports.access_log.run, ports.limits.windows.run, lambda: forgetting(ports))
+    return Served(app, (*deciding, sockets.run, lambda: progress.run(fence), *entrance.beside))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +229,9 @@ async def _slots(settings: Settings, reads: Walls, open_things: AsyncExitStack, 
     return Sources(offers=queries, masks=Masks(queries, cache, kept), clock=clock_of(settings), told=told)
 
 
-def _sockets(ports: Ports, entrance: Entrance, settings: Settings, redis_url: str) -> Sockets:
+def _sockets(ports: Ports, entrance: Entrance, settings: Settings) -> Sockets:
     feed = ChangeFeed(ports.reads, settings.kafka_partitions)
-    broadcaster = Broadcaster(feed, RedisHintSource(redis_url))
+    broadcaster = Broadcaster(feed, RedisHintSource(needed(settings.redis_url, "redis_url")))
     gate, goes_on = TopicGate(ports.journal), entrance.ended.ensure_goes_on
     node = Node(ports.verified.bearer, goes_on, gate, feed, broadcaster, ports.limits.sockets)
     return Sockets(node, frozenset(settings.allowed_origins), ports.limits)

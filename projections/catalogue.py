@@ -137,6 +137,19 @@ async def listed(
         return _entries(await rows.fetchall())
 
 
+async def public_services(
+    pool: Reads, organization_id: UUID, *, after: int | None = None, limit: int
+) -> list[Entry[Service]]:
+    """``listed``, of the services that anyone may book."""
+    async with pool.connection() as connection:
+        rows = await connection.execute(
+            f"{_SELECT} FROM catalogue.entry WHERE organization_id = %s AND kind = 'service' AND created_position > %s"
+            " AND state->'terms'->>'public' = 'true' ORDER BY created_position LIMIT %s",
+            (organization_id, after or 0, limit),
+        )
+        return _entries(await rows.fetchall())
+
+
 async def one(pool: Reads, organization_id: UUID, kind: type[O], object_id: UUID) -> Entry[O] | None:
     """None if the organization has no such object."""
     found = await several(pool, organization_id, kind, (object_id,))

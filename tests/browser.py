@@ -20,14 +20,19 @@ QUIET = (
 )
 
 
-def page_as_seen(url: str, profile: Path, *, after_ms: int = 5_000) -> str:
-    """The document after its scripts have run. Skips the test where there is no browser."""
+def browser() -> str:
+    """Skips the test where there is none."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip(f"no browser on this machine ({', '.join(BROWSERS)})")
+    return found
+
+
+def page_as_seen(url: str, profile: Path, *, after_ms: int = 5_000) -> str:
+    """The document after its scripts have run. Skips the test where there is no browser."""
     budget = f"--virtual-time-budget={after_ms}"
     seen = subprocess.run(
-        [found, *QUIET, f"--user-data-dir={profile}", budget, "--dump-dom", url],
+        [browser(), *QUIET, f"--user-data-dir={profile}", budget, "--dump-dom", url],
         capture_output=True,
         text=True,
         timeout=60,

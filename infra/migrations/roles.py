@@ -55,6 +55,13 @@ BEGIN
             END IF;
         END IF;
     END LOOP;
+    -- The notifier opens what is to be sent, and forgets a link that was.
+    IF to_regclass('public.one_time_code') IS NOT NULL THEN
+        GRANT SELECT ON public.one_time_code TO {FOLLOWER};
+    END IF;
+    IF to_regclass('public.visitor_link') IS NOT NULL THEN
+        GRANT SELECT, UPDATE (sealed) ON public.visitor_link TO {FOLLOWER};
+    END IF;
     GRANT SELECT, INSERT ON stored_events, receipts TO {APPENDER};
     GRANT SELECT, UPDATE ON journal_epoch TO {APPENDER};  -- PostgreSQL asks for it of who locks a table
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {APPENDER};

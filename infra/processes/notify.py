@@ -15,6 +15,7 @@ from adapters.journal_streams import JournalStreams
 from adapters.message_rendering import JinjaRenderer
 from adapters.one_time_codes import SealedCodes
 from adapters.vault import Seal, VaultContacts, VaultKeyWrong
+from adapters.visitors import PostgresLinksToSend
 from application.dispatching import Dispatcher
 from application.notifying import Delivery
 from application.retrying import retry_delay_s
@@ -101,6 +102,7 @@ def run() -> int:
                 streams=JournalStreams(pool, FactMapper()),
                 contacts=contacts,
                 enclosures=SealedCodes(pool, seal),
+                links=PostgresLinksToSend(pool, seal),
                 renderer=JinjaRenderer(),
                 senders=senders,
                 clock=clock_of(settings),

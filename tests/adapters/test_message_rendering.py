@@ -8,6 +8,7 @@ import pytest
 
 from adapters.message_rendering import STARTS_LISTED_MAX, JinjaRenderer
 from application.letters import LETTERS
+from application.manage_links import CARRIERS
 from application.notifying import Channel, LetterOccasion, Occasion, Template
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -185,8 +186,9 @@ def test_letters_are_told_by_mail_in_every_language_and_lead_where_they_should(
         assert "\n" not in mail.subject
         assert "Ana" in mail.text
         assert "Clinic" in mail.text
-        assert (LINK in mail.text) == (template is not Template.SIGN_UP_REPEATED)
-        assert (f'<a href="{LINK}"' in mail.html) == (template is not Template.SIGN_UP_REPEATED)
+        has_link = template not in {Template.SIGN_UP_REPEATED, Template.VISIT_CODE}
+        assert (LINK in mail.text) == has_link
+        assert (f'<a href="{LINK}"' in mail.html) == has_link
 
 
 @pytest.mark.parametrize("template", sorted(LETTERS))
@@ -200,3 +202,32 @@ def test_names_in_letters_are_text_too(renderer: JinjaRenderer, template: Templa
     assert "&lt;script&gt;" in mail.html
     assert "&amp;amp;" not in mail.html
     assert "\n" not in mail.subject
+
+
+@pytest.mark.parametrize("locale", ["en", "pt-BR"])
+def test_a_visitors_code_is_easy_to_read_and_to_find(renderer: JinjaRenderer, locale: str) -> None:
+    said = replace(LETTER, code="40183726", link=None)
+    mail = renderer.render(Template.VISIT_CODE, Channel.EMAIL, locale, said)
+    sms = renderer.render(Template.VISIT_CODE, Channel.SMS, locale, said)
+
+    assert mail.html
+    assert "4018&nbsp;3726" in mail.html
+    for text in (mail.subject, mail.text, sms.text):
+        assert "4018 3726" in text
+    assert len(sms.text) <= SMS_CHARACTERS_MAX
+
+
+@pytest.mark.parametrize("locale", ["en", "pt-BR"])
+@pytest.mark.parametrize("template", sorted(CARRIERS))
+def test_who_has_no_account_is_sent_the_link_to_the_visit(
+    renderer: JinjaRenderer, template: Template, locale: str
+) -> None:
+    url = "https://book.clinic.example/book/1#manage=abc"
+    mail = renderer.render(template, Channel.EMAIL, locale, replace(OFFER, manage_url=url))
+    sms = renderer.render(template, Channel.SMS, locale, replace(OFFER, manage_url=url))
+
+    assert mail.html
+    assert f'href="{url}"' in mail.html
+    assert url in mail.text
+    assert url in sms.text
+    assert url not in renderer.render(template, Channel.EMAIL, locale, OFFER).text

@@ -8,6 +8,7 @@ from infra.embedded import EmbeddedStack
 from tests.api.house import House, opened_house
 from tests.api.recurring_house import room_and_service
 from tests.api.running_api import RunningApi, running_api
+from tests.api.stranger import Stranger, open_to_the_public
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +27,11 @@ def house(api: RunningApi) -> House:
 def room_service(house: House) -> tuple[str, str]:
     """For a test of series: a room of its own, and a service there."""
     return room_and_service(house)
+
+
+@pytest.fixture
+def ada(house: House) -> Iterator[Stranger]:
+    """Someone without an account, at a house whose service is open to the public."""
+    open_to_the_public(house)
+    with house.api.client() as client:
+        yield Stranger(house, client)

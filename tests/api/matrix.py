@@ -103,7 +103,7 @@ def operations(document: Document) -> Iterator[Operation]:
         Operation(declared["operationId"], method.upper(), path, declared, document["components"]["schemas"])
         for path, methods in document["paths"].items()
         for method, declared in methods.items()
-        if "security" in declared
+        if declared.get("security") == [{"bearer": []}]
     ]
     return iter(sorted(found, key=lambda one: one.method == "DELETE"))
 

@@ -10,17 +10,19 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from api import problems
-from api.problems import KINDS, REFUSALS, REJECTIONS
+from api.problem_kinds import KINDS, REFUSALS, REJECTIONS
 from application.journal import JournalUnavailable
 from application.writer import Busy, InFlight
 from domain import refusals
 from domain.refusals import Refusal
 from tests.api.house import House, made
 from tests.api.running_api import RunningApi
+from tests.api.stranger import open_to_the_public
 
 UNDECLARED = {"/docs", "/openapi.json", "/docs/oauth2-redirect", "/static-offline-docs", "/v1/stream"}
 UNDECLARED |= {"/account", "/account/account.js", "/account/account.css"}
-"""The document itself and its page; and the socket, which OpenAPI has no words for."""
+UNDECLARED |= {"/book/{organization_id}", "/book/assets/{name}"}
+"""The document itself and its page; pages for people; and the socket, which OpenAPI has no words for."""
 
 
 @pytest.fixture(scope="module")
@@ -113,13 +115,14 @@ def test_commands_declare_their_key_and_what_may_go_wrong(document: dict[str, An
         declared = {status for status in operation["responses"] if status.startswith(("4", "5"))}
         if method == "get":
             assert "Journal-Position" in parameters
-            assert {"400", "401", "403", "422", "503"} <= declared
+            of_those_signed_in = set() if path.startswith("/v1/public/") else {"401", "403"}
+            assert {"400", "422", "503"} | of_those_signed_in <= declared
             continue
         assert parameters["Idempotency-Key"]["required"] == (method == "post")
         assert {"400", "409", "413", "415", "422", "503"} <= declared
         if "If-Match" in parameters and parameters["If-Match"]["required"]:
             assert {"412", "428"} <= declared
-        if "{" in path:
+        if "{" in path and not path.startswith("/v1/public/"):
             assert {"401", "403", "404"} <= declared
         if method == "post" and "201" in operation["responses"]:
             assert "Location" in operation["responses"]["201"]["headers"]
@@ -138,7 +141,9 @@ def test_all_but_the_doors_ask_for_a_token(document: dict[str, Any]) -> None:
     doors = ("token", "register", "verify-email", "password-reset", "password-reset/confirm")
     open_to_all = {"/v1/organizations": "post", **{f"/v1/auth/{door}": "post" for door in doors}}
     for method, path, operation in operations(document):
-        if path.startswith("/v1") and open_to_all.get(path) != method and not path.startswith("/v1/callbacks/"):
+        if path.startswith("/v1/public/"):
+            assert operation["security"] == ([{"manage": []}] if path.startswith("/v1/public/visit") else []), path
+        elif path.startswith("/v1") and open_to_all.get(path) != method and not path.startswith("/v1/callbacks/"):
             assert operation["security"] == [{"bearer": []}], path
         else:
             assert "security" not in operation
@@ -198,6 +203,7 @@ def test_answers_hold_what_the_contract_says_and_no_more(house: House, document:
             missing = {name for name in schema.get("required", ()) if name not in row}
             assert not missing, path
 
+    open_to_the_public(house)
     made(house.book("2027-02-03T10:00:00Z"))
     made(house.post(f"/webhooks/{house.webhook_id}/test"), 200)
     hit = {"start": "2027-02-03T10:00:00Z", "end": "2027-02-03T11:00:00Z"}
@@ -215,8 +221,10 @@ def test_answers_hold_what_the_contract_says_and_no_more(house: House, document:
     }
     window = {"start": "2027-02-01", "end": "2027-02-14"}
     asks = {"getCalendar": window, "findSlots": window, "explainSlot": {"start": "2027-02-01T10:00:00Z"}}
+    elsewhere = {"listNotifications", "getManagedVisit"}  # in tests of messages, and of visitors
+    asks["findPublicSlots"] = window
     for method, path, operation in operations(document):
-        if method == "get" and path.startswith("/v1") and operation["operationId"] != "listNotifications":
+        if method == "get" and path.startswith("/v1") and operation["operationId"] not in elsewhere:
             answer = house.get(path.format(**ids).removeprefix("/v1"), **asks.get(operation["operationId"], {}))
             assert answer.status_code == 200, (path, answer.text)
             members(answer, path, method)

@@ -17,6 +17,7 @@ from adapters.journal_streams import JournalStreams
 from adapters.message_rendering import JinjaRenderer
 from adapters.one_time_codes import SealedCodes
 from adapters.vault import Seal, VaultContacts
+from adapters.visitors import PostgresLinksToSend
 from application.dispatching import Dispatcher
 from domain.one_time_code import Purpose
 from infra.provider_fake import Outbox, OutboxMessage, running_fake
@@ -235,6 +236,7 @@ def post_office(house: House) -> Iterator[PostOffice]:
             streams=JournalStreams(pool, FactMapper()),
             contacts=VaultContacts(pool, Seal(bytes(32))),
             enclosures=SealedCodes(pool, Seal(bytes(32))),
+            links=PostgresLinksToSend(pool, Seal(bytes(32))),
             renderer=JinjaRenderer(),
             senders=senders(url, 5.0),
             clock=house.api.clock,

@@ -30,6 +30,7 @@ from domain import (
     series,
     service,
     session,
+    visitor,
     waitlist,
     webhook,
 )
@@ -247,6 +248,7 @@ def listed_hooks(many: int) -> list[Fact]:
 HISTORIES: Sequence[Facts] = (
     hooks, listed_hooks, booked, claims, visits, listed, holidays, hours, closures, offered, takers, occurrences,
     waiting, turns, members, reminders, registered, used_contact, opened, named, noted, api_keys, codes, customers,
+    lambda _: [visitor.VisitorCodeRequested(appointment_id=some_id(), customer_id=some_id(1), code_id=some_id(2))],
 )
 # fmt: on
 

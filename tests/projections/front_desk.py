@@ -19,6 +19,7 @@ from adapters.one_time_codes import SealedCodes
 from adapters.sendgrid_email import SendGridEmail
 from adapters.twilio_sms import TwilioSms
 from adapters.vault import PostgresVault, Seal, VaultContacts
+from adapters.visitors import PostgresLinksToSend
 from adapters.walls import Walls
 from application import booking, visits
 from application.dispatching import Dispatcher
@@ -178,6 +179,7 @@ def notifier(front: FrontDesk, senders: Mapping[Channel, Sender], **given: Any) 
             streams=JournalStreams(front.pool, FactMapper()),
             contacts=VaultContacts(front.pool, Seal(MASTER)),
             enclosures=SealedCodes(front.pool, Seal(MASTER)),
+            links=PostgresLinksToSend(front.pool, Seal(MASTER)),
             renderer=JinjaRenderer(),
             senders=senders,
             clock=front,
