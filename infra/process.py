@@ -1,11 +1,15 @@
 """What all processes do alike: read settings, log, show metrics, stop on a signal, say in one line why not."""
 
+import faulthandler
 import signal
 import sys
 from collections.abc import Callable
 
 from infra.log_lines import configure_logging
 from infra.settings import Settings, load_settings, variable
+
+ENDS_WITHIN_S = 25.0
+"""After a signal; below the 30 s after which most who send one send SIGKILL."""
 
 
 def begun(process: str) -> Settings:
@@ -21,8 +25,21 @@ def begun(process: str) -> Settings:
 
 def on_stop(stop: Callable[[], None]) -> None:
     """Call ``stop`` at SIGINT and SIGTERM, in the main thread, between two of its steps."""
+
+    def asked(*_: object) -> None:
+        end_in_time()
+        stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop())
+        signal.signal(number, asked)
+
+
+def end_in_time() -> None:
+    """Whatever waits for whom: a process that has been asked to stop ends, and tells where each thread stood.
+
+    It may be killed at any instruction, so nothing is lost by it.
+    """
+    faulthandler.dump_traceback_later(ENDS_WITHIN_S, exit=True)
 
 
 def cannot(process: str, why: Exception) -> int:

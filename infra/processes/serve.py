@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from infra.composition import NotMigrated
 from infra.http_protocol import BoundedHttp
-from infra.process import begun, cannot
+from infra.process import begun, cannot, end_in_time
 from infra.serving import composed
 from infra.settings import Settings, SettingsError, variable
 
@@ -47,7 +47,7 @@ def run() -> int:
 async def _serve(settings: Settings) -> None:
     # uvicorn raises the signal again once it has finished: the answer to that is that we have.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: end_in_time())
     with _listening(settings) as listening:
         async with composed(settings) as served, asyncio.TaskGroup() as group:
             # A task that fails takes the server with it: half a process would answer, and wrongly.
