@@ -76,8 +76,9 @@ class KafkaFeed:
 
     def _connect(self) -> KafkaMember:
         ensure_listening(self._bootstrap)  # else the client would try for ever, and say so each time
-        if not self._closing.has_room():
-            raise TopicUnavailable("the clients before this one do not end")
+        # One of us in the group is enough, and the embedded broker loses its way among members that come and go.
+        if self._closing.is_under_way() or not self._closing.has_room():
+            raise TopicUnavailable("the client before this one has not ended")
         self._member = member = KafkaMember(self._bootstrap, self._topic, self._group, self._tls)
         member.join()
         return member

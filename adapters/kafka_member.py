@@ -4,23 +4,20 @@ Its client is librdkafka, which fetches and unpacks outside Python's lock. It fe
 what comes together is taken together.
 """
 
-import logging
 import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from adapters.kafka_clients import ANSWER_WITHIN_MS, SESSION_MS
+from adapters.kafka_clients import ANSWER_WITHIN_S, SESSION_MS, connection_options
 from adapters.kafka_tls import KafkaTls
 from application.feed import TopicUnavailable
 
 POLL_FACTS_MAX = 4_000
-ANSWER_WITHIN_S = ANSWER_WITHIN_MS / 1_000
 UNJOINED_FOR_S = 15.0
 SPARE_FOR_S = 60.0
 """A member without partitions may be one too many, or forgotten by a broker that was restarted: it joins anew."""
+JOINED_WITHIN_S = 4.0
 UNDER_WAY_S = 0.002
-
-logger = logging.getLogger(__name__)
 
 
 class KafkaMember:
@@ -30,35 +27,30 @@ class KafkaMember:
         self.partitions: frozenset[int] = frozenset()
         self.next_offsets: dict[int, int] = {}
         self._topic = topic
-        self._joined = False
+        self._joined = self._joining = False
         self._assigned_at = time.monotonic()
         self._wrong: KafkaException | None = None
         """What the client's callbacks have met: raised through the client, it would arrive as no exception of ours."""
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
-                "client.id": "daybook",
+                **connection_options(bootstrap, tls),
                 "group.id": group,
                 "session.timeout.ms": SESSION_MS,
                 "heartbeat.interval.ms": SESSION_MS // 3,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
-                "allow.auto.create.topics": False,
-                "topic.metadata.refresh.interval.ms": 10_000,
-                "reconnect.backoff.max.ms": 1_000,
                 "queued.max.messages.kbytes": 16_384,
                 # The embedded broker only looks for news twice in it; Apache Kafka answers at once.
                 "fetch.wait.max.ms": 100,
                 "error_cb": self._note_if_lost,
-                **(tls.for_librdkafka() if tls else {}),
-            },
-            logger=logger,
+            }
         )
 
     def join(self) -> None:
         # Who joins as the leader of a group and does not know the topic shares out nothing.
         if not self._consumer.list_topics(self._topic, timeout=ANSWER_WITHIN_S).topics[self._topic].partitions:
             raise TopicUnavailable("the relay has not made the topic yet")
+        self._joining = True
         self._consumer.subscribe([self._topic], on_assign=self._place, on_revoke=self._displace)
         self._assigned_at = time.monotonic()
 
@@ -79,11 +71,15 @@ class KafkaMember:
 
     def leave(self) -> None:
         """Tell the group, if it can still be told. May take for ever: see ``closing_apart``."""
+        # The embedded broker waits for ever for a leader that left while it was joining: let it join first.
+        deadline = time.monotonic() + JOINED_WITHIN_S
+        while self._joining and time.monotonic() < deadline:
+            self._consumer.poll(0.1)
         self._consumer.close()
 
     def _place(self, consumer: Consumer, assigned: list[TopicPartition]) -> None:
         """Read on, after a rebalance, where we were; at the end of what is new to us."""
-        self._joined = True
+        self._joined, self._joining = True, False
         self.partitions = frozenset(place.partition for place in assigned)
         for lost in self.next_offsets.keys() - self.partitions:
             del self.next_offsets[lost]
@@ -100,7 +96,7 @@ class KafkaMember:
 
     def _displace(self, _consumer: Consumer, _revoked: list[TopicPartition]) -> None:
         """Nothing is committed, so there is nothing else to do."""
-        self._joined = False
+        self._joined, self._joining = False, True
         self.partitions = frozenset()
 
     def _note_if_lost(self, wrong: KafkaError) -> None:

@@ -6,11 +6,12 @@ import time
 from contextlib import suppress
 from itertools import count
 from logging import getLogger
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
-from kafka import KafkaAdminClient, KafkaProducer
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from adapters.closing_apart import CLOSED_WITHIN_S
 from adapters.kafka_feed import KafkaFeed
@@ -28,9 +29,9 @@ def name() -> str:
 
 
 def delete_topic(broker: str, name: str) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=broker)
-    admin.delete_topics([name])
-    admin.close()
+    admin = AdminClient({"bootstrap.servers": broker})
+    [deleted] = admin.delete_topics([name]).values()
+    deleted.result(10)
 
 
 def hears_of_what_comes(feed: Feed, topic: Topic, within_s: float = 60.0) -> bool:
@@ -119,10 +120,11 @@ def test_what_is_no_fact_is_left_out(broker: str, name: str) -> None:
     topic, feed = ends.topic(), ends.feed()
     topic.tail()
     join(feed)
-    producer = KafkaProducer(bootstrap_servers=broker)
-    for headers in ([], [("ce_epoch", str(EPOCH).encode()), ("ce_id", b"one")]):
-        producer.send(name, b"not JSON", headers=headers, partition=0)
-    producer.close()
+    producer = Producer({"bootstrap.servers": broker})
+    no_fact: list[Any] = [[], [("ce_epoch", str(EPOCH).encode()), ("ce_id", b"one")]]
+    for headers in no_fact:
+        producer.produce(name, b"not JSON", headers=headers, partition=0)
+    assert producer.flush(10) == 0
     topic.publish(deliveries(0))
     assert receive(feed, 1) == deliveries(0)
     ends.close()
