@@ -1,7 +1,6 @@
 """``daybook serve``: HTTP and WebSocket, one process, one event loop."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -24,18 +23,11 @@ FRAME_BYTES_MAX = 2**20
 """uvicorn's bound on what it buffers; the protocol's own is 64 KiB and says so in words."""
 IDLE_S = 65
 """Longer than the load balancers in front, or they would reuse what we have just closed."""
-GARBAGE_THRESHOLDS = (700, 10, 10_000)
-"""When to look for cycles among new objects, as Python would, and among all of them: a thousand times less often.
-
-All of them are mostly cached streams. To look through a full cache takes a third of a second, in which nothing is
-answered, and Python would do so again and again while it fills: a sixth of the CPU. Requests leave no cycles behind.
-"""
 
 
 def run() -> int:
     """Until SIGTERM or SIGINT. Raises ``SettingsError``."""
     settings = begun("serve")
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))
