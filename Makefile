@@ -17,7 +17,7 @@ ROWS ?=
 MINUTES ?= 10
 # Of `make audit`: 1, to fail also where the advisories cannot be reached.
 STRICT ?=
-# Two workers: each has its own PostgreSQL, Valkey and broker.
+# Two workers: each has its own PostgreSQL, Valkey and broker. A test that ends its worker is tried again, not for ever.
 WORKERS ?= 2
 
 .PHONY: dev test check real bench fuzz torture test-kafka lock sbom audit format clean help
@@ -47,7 +47,7 @@ dev: $(STAMP)
 	@exec $(BIN)/daybook dev --port '$(PORT)' $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
 
 test: $(STAMP)
-	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --max-worker-restart 2
 
 # The hooks are the list of checks: what a commit must pass is what CI asks for.
 check: $(STAMP)

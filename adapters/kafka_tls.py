@@ -1,4 +1,4 @@
-"""How brokers are reached under TLS, in the words of each of our three clients."""
+"""How brokers are reached under TLS, in the words of our client and in Python's own."""
 
 import ssl
 from dataclasses import dataclass
@@ -23,9 +23,6 @@ class KafkaTls:
         if self.certificate_file:
             context.load_cert_chain(self.certificate_file, self.key_file)
         return context
-
-    def for_kafka_python(self) -> dict[str, Any]:
-        return {"security_protocol": "SSL", "ssl_context": self.context()}
 
     def for_librdkafka(self) -> dict[str, Any]:
         files = {

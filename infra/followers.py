@@ -11,7 +11,7 @@ from adapters.reopening_reader import ReopeningJournalReader
 from infra.composition import connecting, epoch_of, kafka_tls_of
 from infra.read_models import read_models
 from infra.settings import Settings, needed
-from projections.checkpoint import Sink
+from projections.checkpoint import Sink, besides
 from projections.following import Follower
 
 PROJECT_GATHER_S = 0.08
@@ -27,12 +27,17 @@ def follower(settings: Settings, sinks: Sequence[Sink], *, process: str, gather_
         needed(settings.kafka_bootstrap, "kafka_bootstrap"),
         settings.kafka_topic,
         group,
-        FactMessages(mapper, epoch_of(settings, process)),
+        FactMessages(mapper, epoch_of(settings, process), besides_all(sinks)),
         gather_s=gather_s,
         tls=kafka_tls_of(settings),
     )
     reader = ReopeningJournalReader(connect, mapper)
     return Follower(sinks, feed, reader, connect=connect, partitions=settings.kafka_partitions)
+
+
+def besides_all(sinks: Sequence[Sink]) -> frozenset[str]:
+    """The topics of the facts that none of the sinks is made of."""
+    return frozenset.intersection(*map(besides, sinks))
 
 
 def projector(settings: Settings, names: Sequence[str]) -> Follower:

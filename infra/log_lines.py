@@ -8,7 +8,7 @@ import structlog
 from structlog.typing import Processor
 
 QUIET = {
-    "kafka": logging.CRITICAL,  # it complains at every reconnection; what matters is told by those who use it
+    "librdkafka": logging.CRITICAL,  # it complains at every reconnection; what matters is told by those who use it
     "uvicorn": logging.WARNING,
     "uvicorn.error": logging.WARNING,
     "psycopg.pool": logging.ERROR,

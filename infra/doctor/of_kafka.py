@@ -1,15 +1,14 @@
 """Whether the topic of facts is as the settings say, and survives the loss of a broker."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
-from typing import Any
 
-from kafka import KafkaAdminClient
-from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._metadata import TopicMetadata
 
-from adapters.kafka_clients import connection_options, ensure_listening
+from adapters.kafka_clients import ANSWER_WITHIN_S, connection_options, ensure_listening
 from infra.composition import kafka_tls_of
 from infra.doctor.finding import Finding, advice, looked, stays_here, unsafe
 from infra.settings import Settings, variable
@@ -22,18 +21,20 @@ def of_kafka(settings: Settings) -> Iterator[Finding]:
     if settings.kafka_bootstrap is None:
         return
     yield from encryption(settings)
-    yield from looked("kafka", [partial(_asked, settings)], (KafkaError, OSError, ValueError))
+    yield from looked("kafka", [partial(_asked, settings)], (KafkaException, OSError, ValueError))
 
 
 def _asked(settings: Settings) -> Iterator[Finding]:
-    """Raises ``KafkaError``, ``OSError``."""
+    """Raises ``KafkaException``, ``OSError``."""
     bootstrap = str(settings.kafka_bootstrap)
     ensure_listening(bootstrap)
-    with closing(KafkaAdminClient(**connection_options(bootstrap, kafka_tls_of(settings)))) as admin:
-        described = admin.describe_topics([settings.kafka_topic])[0]
-        yield from topic(settings, described)
-        if not described["error_code"]:
-            yield from retention(settings, admin)
+    admin = AdminClient(connection_options(bootstrap, kafka_tls_of(settings)))
+    described = admin.list_topics(settings.kafka_topic, timeout=ANSWER_WITHIN_S).topics[settings.kafka_topic]
+    if described.error is not None and described.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+        raise KafkaException(described.error)
+    yield from topic(settings, described)
+    if described.error is None:
+        yield from retention(settings, admin)
 
 
 def encryption(settings: Settings) -> Iterator[Finding]:
@@ -46,18 +47,18 @@ def encryption(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def topic(settings: Settings, described: Any) -> Iterator[Finding]:
-    if described["error_code"]:
+def topic(settings: Settings, described: TopicMetadata) -> Iterator[Finding]:
+    if described.error is not None:
         yield unsafe("kafka.topic", f"there is no topic {settings.kafka_topic}", "start `daybook relay`: it makes it")
         return
-    partitions = described["partitions"]
+    partitions = described.partitions.values()
     if len(partitions) != settings.kafka_partitions:
         yield unsafe(
             "kafka.partitions",
             f"the topic has {len(partitions)} partitions, not {settings.kafka_partitions}",
             f"set {variable('kafka_partitions')} to {len(partitions)} in every process",
         )
-    copies = min((len(one["replica_nodes"]) for one in partitions), default=0)
+    copies = min((len(one.replicas) for one in partitions), default=0)
     if copies < COPIES_MIN:
         yield advice(
             "kafka.copies",
@@ -66,12 +67,11 @@ def topic(settings: Settings, described: Any) -> Iterator[Finding]:
         )
 
 
-def retention(settings: Settings, admin: Any) -> Iterator[Finding]:
-    """Raises ``KafkaError``."""
+def retention(settings: Settings, admin: AdminClient) -> Iterator[Finding]:
     try:
-        found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, settings.kafka_topic)])
-        kept_ms = int(_value(found, "retention.ms"))
-    except (KafkaError, LookupError, TypeError, ValueError):
+        [found] = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, settings.kafka_topic)]).values()
+        kept_ms = int(found.result(ANSWER_WITHIN_S)["retention.ms"].value)
+    except (KafkaException, LookupError, TimeoutError, TypeError, ValueError):
         yield advice(
             "kafka.retention", "the broker does not say how long it keeps facts", "see that it is a day or more"
         )
@@ -82,11 +82,3 @@ def retention(settings: Settings, admin: Any) -> Iterator[Finding]:
             f"facts are kept for {kept_ms / 3_600_000:.1f} h: a follower that was away longer reads the journal",
             "set retention.ms to a day or more",
         )
-
-
-def _value(found: Any, name: str) -> Any:
-    """Of a topic's configuration, in whichever of its shapes the client answers. Raises ``LookupError``."""
-    if isinstance(found, dict):
-        return next(iter(next(iter(found.values())).values()))[name]["value"]
-    (resource,) = found[0].resources
-    return next(entry[1] for entry in resource[4] if entry[0] == name)

@@ -11,7 +11,8 @@ from psycopg import Connection
 from adapters.fact_codec import FactMapper
 from adapters.fact_messages import FactMessages
 from adapters.journal_reader import PostgresJournalReader
-from adapters.kafka_log import KafkaTopic, WrongPartitions
+from adapters.kafka_log import KafkaTopic
+from adapters.kafka_tail import WrongPartitions
 from application.feed import TopicUnavailable
 from application.journal import JournalUnavailable
 from application.relaying import Relay, TopicAheadOfJournal

@@ -1,7 +1,6 @@
 """``daybook serve``: HTTP and WebSocket, one process, one event loop."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -14,7 +13,7 @@ from fastapi import FastAPI
 
 from infra.composition import NotMigrated
 from infra.http_protocol import BoundedHttp
-from infra.process import begun, cannot
+from infra.process import begun, cannot, end_in_time
 from infra.serving import composed
 from infra.settings import Settings, SettingsError, variable
 
@@ -24,18 +23,11 @@ FRAME_BYTES_MAX = 2**20
 """uvicorn's bound on what it buffers; the protocol's own is 64 KiB and says so in words."""
 IDLE_S = 65
 """Longer than the load balancers in front, or they would reuse what we have just closed."""
-GARBAGE_THRESHOLDS = (700, 10, 10_000)
-"""When to look for cycles among new objects, as Python would, and among all of them: a thousand times less often.
-
-All of them are mostly cached streams. To look through a full cache takes a third of a second, in which nothing is
-answered, and Python would do so again and again while it fills: a sixth of the CPU. Requests leave no cycles behind.
-"""
 
 
 def run() -> int:
     """Until SIGTERM or SIGINT. Raises ``SettingsError``."""
     settings = begun("serve")
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))
@@ -47,7 +39,7 @@ def run() -> int:
 async def _serve(settings: Settings) -> None:
     # uvicorn raises the signal again once it has finished: the answer to that is that we have.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: end_in_time())
     with _listening(settings) as listening:
         async with composed(settings) as served, asyncio.TaskGroup() as group:
             # A task that fails takes the server with it: half a process would answer, and wrongly.

@@ -23,7 +23,7 @@ from infra.composition import NotMigrated, clock_of
 from infra.database_roles import url_for
 from infra.followers import follower
 from infra.pools import pool_of
-from infra.process import begun, cannot
+from infra.process import begun, cannot, end_in_time
 from infra.settings import Settings
 from infra.waitlist_keeper import keep_waitlists
 from projections.following import Follower
@@ -59,8 +59,13 @@ def run() -> int:
 async def _keep_time(settings: Settings, following: Follower) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def asked_to_stop() -> None:
+        end_in_time()
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, asked_to_stop)
     thread = threading.Thread(target=following.run, name="follower")
     thread.start()
     url = url_for("timekeeper", settings.database_url)

@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.formats.json import JSONFormat
-from kafka import KafkaConsumer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from adapters.fact_codec import FactMapper
-from adapters.kafka_log import KafkaTopic, WrongPartitions
+from adapters.kafka_log import KafkaTopic
+from adapters.kafka_tail import WrongPartitions
 from application.feed import Delivery, FactTooLarge, TopicUnavailable
 from tests.adapters.kafka_ends import (
     EPOCH,
@@ -152,13 +154,13 @@ def test_a_message_is_a_cloud_event_in_binary_mode(broker: str, name: str) -> No
     topic.tail()
     (delivery,) = deliveries(4)
     topic.publish([delivery])
-    consumer = KafkaConsumer(bootstrap_servers=broker, group_id=None, auto_offset_reset="earliest")
-    consumer.assign([TopicPartition(name, delivery.partition)])
-    ((record,),) = consumer.poll(timeout_ms=10_000).values()
+    consumer = Consumer({"bootstrap.servers": broker, "group.id": name})
+    consumer.assign([TopicPartition(name, delivery.partition, 0)])
+    record: Any = consumer.poll(10.0)
     consumer.close()
     topic.close()
-    event = from_binary(KafkaMessage(dict(record.headers), record.key, record.value), JSONFormat())
-    assert record.key.decode() == str(delivery.recorded.provenance.organization_id)
+    event = from_binary(KafkaMessage(dict(record.headers()), record.key(), record.value()), JSONFormat())
+    assert record.key().decode() == str(delivery.recorded.provenance.organization_id)
     assert event.get_id() == "1"
     assert event.get_type() == "organization.renamed.v1"
     assert event.get_subject() == str(delivery.recorded.stream_id)
@@ -166,4 +168,4 @@ def test_a_message_is_a_cloud_event_in_binary_mode(broker: str, name: str) -> No
     assert event.get_extension("previous") == "0"
     assert event.get_extension("version") == "1"
     assert event.get_extension("epoch") == str(EPOCH)
-    assert record.value == FactMapper().state(delivery.recorded.fact, delivery.recorded.provenance)
+    assert record.value() == FactMapper().state(delivery.recorded.fact, delivery.recorded.provenance)

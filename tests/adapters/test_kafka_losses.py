@@ -1,16 +1,19 @@
 """What the relay and the followers make of a broker that loses what it had, and of what is not theirs."""
 
 import os
+import signal
 import time
 from contextlib import suppress
 from itertools import count
 from logging import getLogger
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
-from kafka import KafkaAdminClient, KafkaProducer
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from adapters.closing_apart import CLOSED_WITHIN_S
 from adapters.kafka_feed import KafkaFeed
 from application.feed import Feed, Topic, TopicUnavailable
 from infra.embedded import EmbeddedStack
@@ -26,9 +29,9 @@ def name() -> str:
 
 
 def delete_topic(broker: str, name: str) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=broker)
-    admin.delete_topics([name])
-    admin.close()
+    admin = AdminClient({"bootstrap.servers": broker})
+    [deleted] = admin.delete_topics([name]).values()
+    deleted.result(10)
 
 
 def hears_of_what_comes(feed: Feed, topic: Topic, within_s: float = 60.0) -> bool:
@@ -87,15 +90,41 @@ def test_followers_of_a_wiped_broker_go_on(servers: EmbeddedStack, name: str) ->
     ends.close()
 
 
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_follower_closes_in_time_whatever_has_become_of_the_broker(
+    servers: EmbeddedStack, name: str, how: signal.Signals
+) -> None:
+    ends = kafka_ends(servers.kafka_bootstrap, name)
+    topic, joined, joining, new = ends.topic(), ends.feed(), ends.feed(), ends.feed()
+    topic.tail()
+    join(joined)
+    joining.poll(0.1)
+    broker_id = servers.process_id("broker")
+    os.kill(broker_id, how)  # when
+    try:
+        for feed in (joined, joining, new):
+            with suppress(TopicUnavailable):
+                feed.poll(0.1)
+            began = time.monotonic()
+            feed.close()
+            assert time.monotonic() - began < CLOSED_WITHIN_S + 1.0  # then
+    finally:
+        if how == signal.SIGKILL:
+            servers.wipe_broker()
+        os.kill(servers.process_id("broker"), signal.SIGCONT)
+    topic.close()
+
+
 def test_what_is_no_fact_is_left_out(broker: str, name: str) -> None:
     ends = kafka_ends(broker, name)
     topic, feed = ends.topic(), ends.feed()
     topic.tail()
     join(feed)
-    producer = KafkaProducer(bootstrap_servers=broker)
-    for headers in ([], [("ce_epoch", str(EPOCH).encode()), ("ce_id", b"one")]):
-        producer.send(name, b"not JSON", headers=headers, partition=0)
-    producer.close()
+    producer = Producer({"bootstrap.servers": broker})
+    no_fact: list[Any] = [[], [("ce_epoch", str(EPOCH).encode()), ("ce_id", b"one")]]
+    for headers in no_fact:
+        producer.produce(name, b"not JSON", headers=headers, partition=0)
+    assert producer.flush(10) == 0
     topic.publish(deliveries(0))
     assert receive(feed, 1) == deliveries(0)
     ends.close()
@@ -108,7 +137,8 @@ def test_a_partition_that_cannot_be_asked_for_its_end_is_no_feed(broker: str, na
     join(feed)
     nowhere = Consumer({"bootstrap.servers": f"127.0.0.1:{free_port()}", "group.id": name}, logger=getLogger("nowhere"))
 
-    feed._place(nowhere, [TopicPartition(name, 99)])  # as the client does, where no one answers
+    assert feed._member
+    feed._member._place(nowhere, [TopicPartition(name, 99)])  # as the client does, where no one answers
 
     with pytest.raises(TopicUnavailable):
         feed.poll(0.1)

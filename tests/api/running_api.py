@@ -39,6 +39,7 @@ EVENTS_KEY = ec.generate_private_key(ec.SECP256R1())
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 NINE = MONDAY + timedelta(hours=9)
+ENDS_WITHIN_S = 60.0
 HASTE = 50
 """How much faster the follower's clock runs: it looks at the journal every 20 ms, not every second."""
 
@@ -127,9 +128,12 @@ def _following(settings: Settings) -> Iterator[None]:
     )
     thread = threading.Thread(target=follower.run)
     thread.start()
-    yield
-    follower.stop()
-    thread.join()
+    try:
+        yield
+    finally:
+        follower.stop()
+        thread.join(ENDS_WITHIN_S)
+        assert not thread.is_alive()
 
 
 @contextmanager
@@ -153,6 +157,9 @@ def _serving(settings: Settings, listening: socket.socket) -> Iterator[FastAPI]:
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
     assert started.wait(30)
-    yield apps[0]
-    servers[0].should_exit = True
-    thread.join()
+    try:
+        yield apps[0]
+    finally:
+        servers[0].should_exit = True
+        thread.join(ENDS_WITHIN_S)
+        assert not thread.is_alive()

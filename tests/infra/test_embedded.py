@@ -4,6 +4,8 @@ from uuid import uuid4
 
 import psycopg
 import redis
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 
 def test_a_test_module_gets_a_database_of_its_own(postgres_url: str) -> None:
@@ -22,14 +24,10 @@ def test_valkey_answers(valkey_url: str) -> None:
 
 
 def test_the_broker_speaks_kafka(broker: str) -> None:
-    from kafka.admin import KafkaAdminClient
-
     topic = f"embedded-{uuid4().hex}"
-    client = KafkaAdminClient(bootstrap_servers=broker)
-    try:
-        client.create_topics({topic: {"num_partitions": 3}})
-        (described,) = client.describe_topics([topic])
-    finally:
-        client.close()
+    client = AdminClient({"bootstrap.servers": broker})
 
-    assert len(described["partitions"]) == 3
+    [made] = client.create_topics([NewTopic(topic, 3)]).values()
+    made.result(10)
+
+    assert len(client.list_topics(topic, timeout=10).topics[topic].partitions) == 3

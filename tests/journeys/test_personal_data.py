@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
 import redis
+from confluent_kafka import Consumer, TopicPartition
 from psycopg import sql
 
 from tests.journeys.visitor import EVERY_DAY, PASSWORD, TIME_ZONE, Visitor, owner_of_a_new_clinic
@@ -79,20 +81,19 @@ def told_by_postgresql(database_url: str) -> Iterator[str]:
 
 
 def told_by_kafka(bootstrap: str, topic: str) -> Iterator[str]:
-    from kafka import KafkaConsumer, TopicPartition
-
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap)
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "whoever listens"})
     try:
-        places = [TopicPartition(topic, partition) for partition in consumer.partitions_for_topic(topic)]
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        ends = consumer.end_offsets(places)
-        assert sum(ends.values()) > 0
-        while any(consumer.position(place) < ends[place] for place in places):
-            for records in consumer.poll(timeout_ms=500).values():
-                yield from (
-                    f"offset {r.offset}" for r in records if MARK.encode() in r.value + repr(r.headers).encode()
-                )
+        left = 0
+        for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
+            begin, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            consumer.incremental_assign([TopicPartition(topic, partition, begin)])
+            left += end - begin
+        assert left > 0
+        while left > 0:
+            message: Any = consumer.poll(10.0)
+            left -= 1
+            if MARK.encode() in message.value() + repr(message.headers()).encode():
+                yield f"offset {message.offset()}"
     finally:
         consumer.close()
 
