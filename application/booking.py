@@ -16,9 +16,10 @@ from domain.refusals import InvalidValue
 from domain.rules import Rule
 from domain.service import Service
 from domain.session import session_id
+from domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Book:
     """``resource_ids``: of each requirement's candidates, take these. ``hold_min``: claim only until then.
 

@@ -48,6 +48,7 @@ from domain.resource_day import ResourceDay
 from domain.series import Series
 from domain.service import Service
 from domain.session import Session
+from domain.value import value
 from domain.waitlist import Waitlist
 from domain.webhook import Webhook, WebhookList
 
@@ -134,7 +135,7 @@ class NotLoaded(Exception):  # noqa: N818  a request to the writer, not an error
         self.stream_ids = stream_ids
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Stream:
     """A stream as folded so far: version 0 and no state if it does not exist."""
 
@@ -248,7 +249,7 @@ class View:
             raise VersionMismatch(stream_id, expected, current)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Decision:
     """Facts by stream, in order, and the answer: plain values, no personal data.
 

@@ -26,6 +26,7 @@ from domain.resource_day import Claim, ResourceDay, SlotClaimed, claim, page_id
 from domain.rules import Rule, ensure_besides
 from domain.service import Service
 from domain.strategies import load_min, stretch_min
+from domain.value import value
 from domain.wall_clock import local_days
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ _HOPE = (SlotTaken, ResourceClosed, ClosedForHoliday, OutsideWorkingHours, OffGr
 """Of several candidates' refusals the one that says most is answered: taken means that it was open."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Choice(Generic[T]):
     """The ``candidates`` that suit a requirement, in the order of their listing, and how one of them is chosen.
 
@@ -60,7 +61,7 @@ class Choice(Generic[T]):
         return Choice(tuple(candidates), self.strategy, self.pool_id, first)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Allocation:
     """``claims`` by the stream id of their diary page; ``turns`` of round-robin pools by that of their turns.
 
@@ -177,7 +178,7 @@ def reasons_against(service: Service, resource: Resource, start: datetime, wante
     yield from resource.reasons_against(wanted)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Claimed:
     """What a resource would be claimed for, and the waived rules that this breaks."""
 
