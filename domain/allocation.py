@@ -148,8 +148,11 @@ def allocate(
     refuse.
     """
     by_id = {one.id: one for choice in choices for one in choice.candidates}
-    wanted = service.claim(start)
-    asked = _Asked(service, choices, by_id, pages, appointment_id, start, wanted, until, now, waived)
+    asked = _Asked(service, choices, by_id, pages, appointment_id, start, service.claim(start), until, now, waived)
+    if len(by_id) == len(choices) == sum([len(choice.candidates) for choice in choices]):
+        # Nobody to choose between, as mostly: each requirement has one candidate, who serves no other one.
+        asked.answers |= {(place, one.id): asked.claimed(place, one) for place, one in enumerate(by_id.values())}
+        return asked.allocation(list(by_id))
     matching = Matching(asked.in_order, asked.is_free)
     for place, requirement in enumerate(service.terms.requirements):
         competing = matching.meet(place)
@@ -252,13 +255,13 @@ class _Asked:
         answer = self.answers.get(key)
         if answer is None:
             try:
-                answer = self._claimed(place, self.resources[resource_id])
+                answer = self.claimed(place, self.resources[resource_id])
             except Refusal as refusal:
                 answer = refusal
             self.answers[key] = answer
         return answer
 
-    def _claimed(self, place: int, resource: Resource) -> _Claimed:
+    def claimed(self, place: int, resource: Resource) -> _Claimed:
         broken = ensure_besides(self.waived, reasons_against(self.service, resource, self.start, self.wanted))
         quantity = self.service.terms.requirements[place].quantity
         claims = []
