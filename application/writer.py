@@ -225,13 +225,13 @@ class Writer:
         by_stream: dict[UUID, list[Fact]] = {}
         for stream_id, fact in decision.facts:
             by_stream.setdefault(stream_id, []).append(fact)
-        if not by_stream.keys() <= view.read:
+        if not all(map(view.has_read, by_stream)):
             raise RuntimeError("a use case writes only to streams that it has read")
         answer = self.encode(decision.answer)
         drafts: list[Draft] = []
         after: list[Stream] = []
         for stream_id, facts in by_stream.items():
-            stream = decision.after.get(stream_id) or overlay.folded(stream_id, facts)
+            stream = decision.after.get(stream_id.int) or overlay.folded(stream_id, facts)
             drafts.append(Draft(stream_id, stream.version - len(facts), tuple(facts)))
             after.append(stream)
             overlay.draft(stream_id, stream)
