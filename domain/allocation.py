@@ -149,7 +149,7 @@ def allocate(
     """
     by_id = {one.id: one for choice in choices for one in choice.candidates}
     asked = _Asked(service, choices, by_id, pages, appointment_id, start, service.claim(start), until, now, waived)
-    if len(by_id) == len(choices) == sum([len(choice.candidates) for choice in choices]):
+    if [len(choice.candidates) for choice in choices] == [1] * len(by_id):
         # Nobody to choose between, as mostly: each requirement has one candidate, who serves no other one.
         asked.answers |= {(place, one.id): asked.claimed(place, one) for place, one in enumerate(by_id.values())}
         return asked.allocation(list(by_id))
