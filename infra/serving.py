@@ -83,7 +83,7 @@ MEMOS = {
     "pool_orders": Memoized(in_order, ORDER_BYTES),
     "id_arrays": Memoized(array_of, ARRAY_BYTES),
 }
-"""What a process works out once, of sizes that are known: so many of each, some 55 MB at the very most."""
+"""What a process works out once, of sizes that are known: so many of each, some 45 MB if all are full."""
 
 Pool = AsyncConnectionPool[Any]
 
