@@ -35,7 +35,8 @@ class Batch(NamedTuple):
 def pack(entries: Sequence[Entry], mapper: FactMapper) -> Batch:
     """Raises ``ValueError`` for drafts that do not continue what their entry read and earlier entries wrote."""
     ensure_continuous(entries)
-    places: dict[UUID, int] = {}
+    places: dict[int, int] = {}  # by the number of the stream's id, which is hashed at once
+    streams: list[UUID] = []
     seen: list[int] = []
     uniform = len({entry.command_id for entry in entries}) == len(entries)
     reads_upto: list[int] = []
@@ -48,10 +49,11 @@ def pack(entries: Sequence[Entry], mapper: FactMapper) -> Batch:
     states: list[bytes] = []
     for entry in entries:
         for stream_id, version in entry.reads.items():
-            place = places.get(stream_id)
+            place = places.get(stream_id.int)
             if place is None:
+                streams.append(stream_id)
                 seen.append(version)
-                place = places[stream_id] = len(seen)
+                place = places[stream_id.int] = len(seen)
             elif seen[place - 1] != version:
                 uniform = False
                 seen[place - 1] = min(seen[place - 1], version)
@@ -61,7 +63,7 @@ def pack(entries: Sequence[Entry], mapper: FactMapper) -> Batch:
         for draft in entry.drafts:
             count = len(draft.facts)
             facts += draft.facts
-            fact_streams += [places[draft.stream_id]] * count
+            fact_streams += [places[draft.stream_id.int]] * count
             fact_versions += range(draft.expected_version + 1, draft.expected_version + 1 + count)
         topics += [fact.TOPIC for fact in facts]
         states += mapper.states(facts, entry.provenance)
@@ -74,7 +76,7 @@ def pack(entries: Sequence[Entry], mapper: FactMapper) -> Batch:
         answers=BytesArray.of([answer_of(entry) for entry in entries]),
         reads_upto=IntegerArray.of(reads_upto),
         facts_upto=IntegerArray.of(facts_upto),
-        streams=UuidArray.of(list(places)),
+        streams=UuidArray.of(streams),
         seen=BigintArray.of(seen),
         read_streams=IntegerArray.of(read_streams),
         read_versions=BigintArray.of(read_versions),

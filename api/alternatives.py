@@ -11,7 +11,6 @@ from api.notes import folded
 from api.problems import RefusedWithAlternatives
 from application.booking import Book, Reschedule
 from application.close_by import close_by
-from application.decision import UseCase
 from application.journal import Recorded
 from application.nearest import Sought, nearest
 from application.slots import Slot
@@ -48,12 +47,12 @@ WAIT_MAX_S = 0.5
 
 
 async def with_alternatives(
-    call: Call, refusal: Refusal, use_case: UseCase[Any], wish: Book | Reschedule, service_id: UUID, seats: int
+    call: Call, refusal: Refusal, wish: Book | Reschedule, service_id: UUID, seats: int
 ) -> RefusedWithAlternatives:
-    """``wish`` was refused by ``use_case``: a visit of ``seats`` to the service."""
+    """``wish`` was refused: a visit of ``seats`` to the service."""
     if isinstance(refusal, MAY_DO_CLOSE_BY):
         memory, now = call.ports.writer.cache, call.ports.clock.now()
-        found = close_by(memory, use_case, wish, service_id, call.actor, now, count=ALTERNATIVES)
+        found = close_by(memory, wish, service_id, call.actor, now, count=ALTERNATIVES)
         if found is not None:
             return RefusedWithAlternatives(refusal, found)
     return await with_what_is_read(call, refusal, service_id, wish, seats)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.exceptions import ExceptionMiddleware
 
 from api import (
     account_page,
@@ -134,6 +136,9 @@ def create_app(
         app.state.sockets = sockets
         app.router.routes.extend(stream.router.routes)
     answer_with_problems(app, ports.outages)
-    app.add_middleware(Edge, metrics=metrics, limits=ports.limits, origins=origins)
+    # FastAPI would put three layers more around the edge: for a last error, for telemetry, for the size of bodies. The
+    # edge sees to all of these, and each layer wraps every message of every request.
+    called = ExceptionMiddleware(AsyncExitStackMiddleware(app.router), handlers=app.exception_handlers)
+    app.middleware_stack = Edge(called, metrics=metrics, limits=ports.limits, origins=origins)
     describe(app)
     return app

@@ -115,7 +115,7 @@ async def book(body: Booking, call: Commanded) -> Response:
     try:
         answer = await call.submit(booking.book, wanted)
     except ANOTHER_START_MAY_DO as refusal:
-        raise await with_alternatives(call, refusal, booking.book, wanted, body.service_id, body.seats) from None
+        raise await with_alternatives(call, refusal, wanted, body.service_id, body.seats) from None
     return answered(answer, status=201, location=f"{call.path}/{appointment_id}")
 
 
@@ -152,9 +152,7 @@ async def reschedule(appointment_id: UUID, body: Rescheduling, call: Commanded, 
         visit = folded((await call.ports.journal.load([appointment_id]))[appointment_id])
         if not isinstance(visit, Appointment):
             raise
-        raise await with_alternatives(
-            call, refusal, booking.reschedule, wanted, visit.service_id, visit.seats
-        ) from None
+        raise await with_alternatives(call, refusal, wanted, visit.service_id, visit.seats) from None
 
 
 @router.post(

@@ -140,7 +140,7 @@ async def move(body: Moving, handled: Handled, if_version: IfMatch) -> Response:
     try:
         return told(await call.submit(reschedule, wanted))
     except ANOTHER_START_MAY_DO as refusal:
-        raise await with_alternatives(call, refusal, reschedule, wanted, visit.service_id, visit.seats) from None
+        raise await with_alternatives(call, refusal, wanted, visit.service_id, visit.seats) from None
 
 
 @router.post(

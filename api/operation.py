@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any
 
+import msgspec
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form
 from fastapi.routing import APIRoute
@@ -24,6 +25,7 @@ from api.problems import Rejected
 
 VALUES_MAX = 50_000
 
+_decoded = msgspec.json.Decoder().decode
 _JSON = re.compile(r"\s*application/([^;]*\+)?json\s*(;|$)", re.ASCII | re.IGNORECASE)
 
 
@@ -97,9 +99,14 @@ def _ensure_few_values(body: bytes) -> None:
 async def _document(request: Request) -> object:
     if not _JSON.match(request.headers.get("content-type", "")):
         raise Rejected("unsupported-media-type", "Send the body as application/json, and say so in Content-Type.")
-    _ensure_few_values(await request.body())
+    body = await request.body()
+    _ensure_few_values(body)
     try:
-        return await request.json()
+        return _decoded(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # the library below takes a little more, such as a byte order mark, and says better what is wrong
+    try:
+        return json.loads(body)
     except json.JSONDecodeError as wrong:
         raise Rejected("malformed-request", f"The body is not JSON: {wrong.msg}, at {wrong.pos}.") from None
     except (ValueError, RecursionError):  # no UTF-8, a number of thousands of digits, too deep

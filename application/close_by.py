@@ -6,26 +6,29 @@ asking the read model, and nobody waits until that has heard of the booking that
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, cast
 from uuid import UUID
 
-from application.booking import Book, Reschedule
-from application.decision import NotLoaded, Streams, UseCase, View
+from application.booking import Book, Reschedule, place_for
+from application.decision import NotLoaded, Streams, View
 from application.slots import Slot
+from domain.allocation import pages_touched
 from domain.permissions import Actor
 from domain.refusals import Refusal
+from domain.resource import Resource
+from domain.resource_day import ResourceDay
 from domain.service import Service
 
 TRIED_MAX = 16
-"""Starts that are decided at most; beyond, it is quicker to ask the read model."""
+"""Starts that are looked at, at most; beyond, it is quicker to ask the read model."""
+
+AT_LAST = datetime.max.replace(tzinfo=UTC)
+"""By then every hold has ended: what is claimed still is claimed for good."""
 
 
 def close_by(
     memory: Streams,
-    use_case: UseCase[Any],
     wish: Book | Reschedule,
     service_id: UUID,
     actor: Actor,
@@ -42,26 +45,43 @@ def close_by(
     service = stream.state if stream else None
     if not isinstance(service, Service) or service.terms.seats > 1 or not _is_choice_narrow(service, wish):
         return None
-    rehearse = partial(_rehearsed, memory, use_case, actor, now)
     wish = replace(wish, override=frozenset())  # it is no alternative to have to break a rule
     starts = islice(_nearest_first(wish.start, service.terms.slot_step_min), TRIED_MAX)
     try:
-        found = list(islice(filter(None, (rehearse(replace(wish, start=start)) for start in starts)), count))
+        found = list(islice(_had(memory, service, wish, starts, actor, now), count))
     except NotLoaded:
         return None
     return found if len(found) == count else None
 
 
-def _rehearsed(
-    memory: Streams, use_case: UseCase[Any], actor: Actor, now: datetime, wish: Book | Reschedule
-) -> Slot | None:
-    """What would come of a wish; None if it would be refused. Nothing comes of it. Raises ``NotLoaded``."""
-    try:
-        answer = use_case(View(memory), wish, actor, now).answer
-    except Refusal:
-        return None
-    visit = cast(dict[str, Any], answer)
-    return Slot(visit["start"], visit["end"], tuple(visit["resource_ids"]))
+def _had(
+    memory: Streams, service: Service, wish: Book | Reschedule, starts: Iterator[datetime], actor: Actor, now: datetime
+) -> Iterator[Slot]:
+    """What would come of the wish at those of the ``starts`` at which it would not be refused. Raises ``NotLoaded``."""
+    view = View(memory)
+    for start in starts:
+        if _is_taken(view, service, start, besides=wish.appointment_id):
+            continue
+        try:
+            place = place_for(view, replace(wish, start=start), actor, now)
+            yield Slot(place.visit.start, place.visit.end, tuple([one.resource_id for one in place.allotments]))
+        except Refusal:
+            pass
+        if view.facts:  # holds were given back, for this start only
+            view = View(memory)
+
+
+def _is_taken(view: View, service: Service, start: datetime, *, besides: UUID) -> bool:
+    """Whether a resource that the service names has no room then, for good: next to what is taken, much is."""
+    wanted = service.claim(start)
+    for requirement in service.terms.requirements:
+        resource = view.get(Resource, requirement.resource_id) if requirement.resource_id else None
+        for stream_id, _, part in pages_touched(resource, wanted) if resource else ():
+            page = view.get(ResourceDay, stream_id)
+            taken = page.peak_quantity(part, now=AT_LAST, besides=besides) if page else 0
+            if resource and taken + requirement.quantity > resource.capacity:
+                return True
+    return False
 
 
 def _is_choice_narrow(service: Service, wish: Book | Reschedule) -> bool:

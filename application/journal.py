@@ -8,9 +8,10 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.fact import Fact
+from domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Where a fact came from. ``at`` is the decision's ``now``; ``traceparent`` is W3C trace context."""
 
@@ -32,7 +33,7 @@ class Recorded:
     provenance: Provenance
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Draft:
     """Facts to append to a stream, the first as version ``expected_version + 1``; 0 begins the stream."""
 
@@ -41,7 +42,7 @@ class Draft:
     facts: tuple[Fact, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One decided command, of a batch that is appended in one transaction.
 
@@ -60,7 +61,7 @@ class Entry:
     answer: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Appended:
     """The facts are durable; ``position`` is that of the entry's last one. Of a refusal: its reads hold."""
 
@@ -84,7 +85,7 @@ class StaleDecision:
 Outcome = Appended | Receipt | StaleDecision
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Appending:
     """``outcomes`` in the order of the entries; ``news`` is what had changed on the streams they read."""
 

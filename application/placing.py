@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,9 +29,10 @@ from domain.permissions import Actor
 from domain.refusals import InvalidValue, OffGrid, TooSoon
 from domain.rules import Rule, ensure_besides
 from domain.service import Service
+from domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Wish:
     """Where a visit, new or present, is to be.
 
@@ -54,7 +54,7 @@ class Wish:
     entry_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where the visit can be, and the facts on diary pages, session and booking pages that put it there."""
 

@@ -16,12 +16,13 @@ class StreamCache:
     """Folded streams by id.
 
     A hit is a stream that was looked for and in memory, a miss is one that had to be loaded. However often a batch
-    looks at a stream, it counts once; one that is presumed to be new is neither.
+    looks at a stream, it counts once; one that is presumed to be new is neither. Streams are kept by the numbers of
+    their ids (see ``View``).
     """
 
     def __init__(self, *, bytes_max: int = STREAMS_BYTES_MAX) -> None:
-        self._streams: Lru[UUID, Stream] = Lru(bytes_max, bytes_of)
-        self._loaded: set[UUID] = set()
+        self._streams: Lru[int, Stream] = Lru(bytes_max, bytes_of)
+        self._loaded: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -35,35 +36,35 @@ class StreamCache:
         return self._streams.tally
 
     def get(self, stream_id: UUID) -> Stream | None:
-        stream = self._streams.find(stream_id)
-        if self._loaded and stream_id in self._loaded:
-            self._loaded.discard(stream_id)
+        stream = self._streams.find(stream_id.int)
+        if self._loaded and stream_id.int in self._loaded:
+            self._loaded.discard(stream_id.int)
         elif stream is not None:
             self.tally.hits += 1
         return stream
 
     def learn(self, stream_id: UUID, recorded: Sequence[Recorded]) -> None:
         """Fold what the journal holds beyond the version in memory; facts that are known already are passed over."""
-        stream = self._streams.find(stream_id)
+        stream = self._streams.find(stream_id.int)
         if stream is None:
             stream = Stream()
             self.tally.misses += 1
-            self._loaded.add(stream_id)
+            self._loaded.add(stream_id.int)
         for one in recorded:
             if one.version == stream.version + 1:
                 stream = Stream(one.version, evolved(stream.state, one.fact))
-        self._streams.put(stream_id, stream)
+        self._streams.put(stream_id.int, stream)
 
     def absorb(self, stream_id: UUID, version: int, after: Stream) -> None:
         """Keep a stream as it is since facts were appended to its ``version``."""
-        before = self._streams.find(stream_id) or Stream()
+        before = self._streams.find(stream_id.int) or Stream()
         if before.version != version:
-            self._streams.drop(stream_id)  # to be loaded again rather than guessed
+            self._streams.drop(stream_id.int)  # to be loaded again rather than guessed
             return
-        self._streams.put(stream_id, after)
+        self._streams.put(stream_id.int, after)
 
     def forget(self, stream_id: UUID) -> None:
-        self._streams.drop(stream_id)
+        self._streams.drop(stream_id.int)
 
     def clear(self) -> None:
         self._streams.clear()
@@ -83,24 +84,25 @@ class Overlay:
 
     def __init__(self, cache: StreamCache) -> None:
         self._cache = cache
-        self._streams: dict[UUID, Stream] = {}
-        self._base: dict[UUID, int] = {}
+        self._streams: dict[int, Stream] = {}
+        self._base: dict[int, int] = {}
 
     def get(self, stream_id: UUID) -> Stream | None:
-        stream = self._streams.get(stream_id)
+        number = stream_id.int
+        stream = self._streams.get(number)
         if stream is None:
             stream = self._cache.get(stream_id)
             if stream is not None:
-                self._streams[stream_id] = stream
-                self._base[stream_id] = stream.version
+                self._streams[number] = stream
+                self._base[number] = stream.version
         return stream
 
     def base_version(self, stream_id: UUID) -> int:
         """0 for a stream that is not in memory: it was presumed to be new."""
-        return self._base.get(stream_id, 0)
+        return self._base.get(stream_id.int, 0)
 
     def draft(self, stream_id: UUID, after: Stream) -> None:
-        self._streams[stream_id] = after
+        self._streams[stream_id.int] = after
 
     def folded(self, stream_id: UUID, facts: Sequence[Fact]) -> Stream:
         """The stream with these facts added."""

@@ -28,6 +28,7 @@ from application.stream_cache import Overlay, StreamCache
 from domain.fact import Fact
 from domain.permissions import Actor
 from domain.refusals import KeyReused, Refusal
+from domain.value import value
 
 BATCH_COMMANDS_MAX = 256
 QUEUE_COMMANDS_MAX = 4_096
@@ -44,7 +45,7 @@ class InFlight(Exception):  # noqa: N818
     """The same command is being decided at this moment."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answer:
     """``body`` is JSON; ``position`` that of the command's last fact; ``replayed``: decided before, not now."""
 
@@ -62,6 +63,7 @@ class _Job:
     fingerprint: bytes
     traceparent: str | None
     answered: asyncio.Future[Answer]
+    is_settled: bool = False
 
 
 @dataclass(slots=True)
@@ -118,23 +120,15 @@ class Writer:
         """
         if command_id in self._in_flight:
             raise InFlight
-        answered = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         job = _Job(use_case, command, actor, command_id, fingerprint, traceparent, answered)
         try:
             self._queue.put_nowait(job)
         except asyncio.QueueFull:
             raise Busy from None
         self._in_flight.add(command_id)
-        answered.add_done_callback(self._leave(command_id))
         # A client that goes away does not take its command back: it was handed over and will be settled.
-        return await asyncio.shield(answered)
-
-    def _leave(self, command_id: UUID) -> Callable[[asyncio.Future[Answer]], None]:
-        def left(answered: asyncio.Future[Answer]) -> None:
-            self._in_flight.discard(command_id)
-            answered.exception()  # a client that went away does not ask for it
-
-        return left
+        return await answered
 
     async def run(self) -> None:
         """Settle commands until cancelled."""
@@ -151,20 +145,20 @@ class Writer:
             # Whether the transaction was committed is unknown, so what is in memory may be behind the
             # journal or ahead of it. The receipts know; memory starts afresh.
             self.cache.clear()
-            _announce([(job, unavailable) for job in jobs])
+            self._announce([(job, unavailable) for job in jobs])
         except asyncio.CancelledError:
-            _announce([(job, Busy()) for job in jobs])
+            self._announce([(job, Busy()) for job in jobs])
             raise
         except Exception as bug:  # noqa: BLE001  a bug answers its batch and must not stop the writer
             self.cache.clear()
-            _announce([(job, bug) for job in jobs])
+            self._announce([(job, bug) for job in jobs])
         self.cache.trim()
 
     async def _settle(self, jobs: Sequence[_Job]) -> None:
         self.tally.batches += 1
         verdicts: list[_Verdict] = []
         stale = await self._round(self.journal, jobs, verdicts)
-        _announce(verdicts)
+        self._announce(verdicts)
         if not stale:
             return
         self.tally.turns += 1
@@ -175,7 +169,7 @@ class Writer:
                 if not stale:
                     break
         # Only now are the turn's answers durable.
-        _announce([*verdicts, *((job, Busy()) for job in stale)])
+        self._announce([*verdicts, *((job, Busy()) for job in stale)])
 
     async def _round(self, journal: Journal | Turn, jobs: Sequence[_Job], verdicts: list[_Verdict]) -> list[_Job]:
         """Decide and append once; adds to ``verdicts`` and returns the commands that must be decided again."""
@@ -231,13 +225,13 @@ class Writer:
         by_stream: dict[UUID, list[Fact]] = {}
         for stream_id, fact in decision.facts:
             by_stream.setdefault(stream_id, []).append(fact)
-        if not by_stream.keys() <= view.read:
+        if not all(map(view.has_read, by_stream)):
             raise RuntimeError("a use case writes only to streams that it has read")
         answer = self.encode(decision.answer)
         drafts: list[Draft] = []
         after: list[Stream] = []
         for stream_id, facts in by_stream.items():
-            stream = decision.after.get(stream_id) or overlay.folded(stream_id, facts)
+            stream = decision.after.get(stream_id.int) or overlay.folded(stream_id, facts)
             drafts.append(Draft(stream_id, stream.version - len(facts), tuple(facts)))
             after.append(stream)
             overlay.draft(stream_id, stream)
@@ -252,6 +246,20 @@ class Writer:
             self.cache.absorb(draft.stream_id, draft.expected_version, stream)
         assert one.entry.answer is not None
         return Answer(one.entry.answer, outcome.position, replayed=False)
+
+    def _announce(self, verdicts: Sequence[_Verdict]) -> None:
+        """Answer those that have not been answered yet."""
+        for job, verdict in verdicts:
+            if job.is_settled:
+                continue
+            job.is_settled = True
+            self._in_flight.discard(job.command_id)
+            if job.answered.done():
+                continue  # the client has gone away
+            if isinstance(verdict, Answer):
+                job.answered.set_result(verdict)
+            else:
+                job.answered.set_exception(verdict)
 
     def _replay(self, job: _Job, receipt: Receipt) -> Answer | Exception:
         self.tally.replays += 1
@@ -282,13 +290,3 @@ def _entry(
         drafts=drafts,
         answer=answer,
     )
-
-
-def _announce(verdicts: Sequence[_Verdict]) -> None:
-    for job, verdict in verdicts:
-        if job.answered.done():
-            continue
-        if isinstance(verdict, Answer):
-            job.answered.set_result(verdict)
-        else:
-            job.answered.set_exception(verdict)

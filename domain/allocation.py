@@ -26,6 +26,7 @@ from domain.resource_day import Claim, ResourceDay, SlotClaimed, claim, page_id
 from domain.rules import Rule, ensure_besides
 from domain.service import Service
 from domain.strategies import load_min, stretch_min
+from domain.value import value
 from domain.wall_clock import local_days
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ _HOPE = (SlotTaken, ResourceClosed, ClosedForHoliday, OutsideWorkingHours, OffGr
 """Of several candidates' refusals the one that says most is answered: taken means that it was open."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Choice(Generic[T]):
     """The ``candidates`` that suit a requirement, in the order of their listing, and how one of them is chosen.
 
@@ -60,7 +61,7 @@ class Choice(Generic[T]):
         return Choice(tuple(candidates), self.strategy, self.pool_id, first)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Allocation:
     """``claims`` by the stream id of their diary page; ``turns`` of round-robin pools by that of their turns.
 
@@ -147,8 +148,11 @@ def allocate(
     refuse.
     """
     by_id = {one.id: one for choice in choices for one in choice.candidates}
-    wanted = service.claim(start)
-    asked = _Asked(service, choices, by_id, pages, appointment_id, start, wanted, until, now, waived)
+    asked = _Asked(service, choices, by_id, pages, appointment_id, start, service.claim(start), until, now, waived)
+    if [len(choice.candidates) for choice in choices] == [1] * len(by_id):
+        # Nobody to choose between, as mostly: each requirement has one candidate, who serves no other one.
+        asked.answers |= {(place, one.id): asked.claimed(place, one) for place, one in enumerate(by_id.values())}
+        return asked.allocation(list(by_id))
     matching = Matching(asked.in_order, asked.is_free)
     for place, requirement in enumerate(service.terms.requirements):
         competing = matching.meet(place)
@@ -177,7 +181,7 @@ def reasons_against(service: Service, resource: Resource, start: datetime, wante
     yield from resource.reasons_against(wanted)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Claimed:
     """What a resource would be claimed for, and the waived rules that this breaks."""
 
@@ -251,13 +255,13 @@ class _Asked:
         answer = self.answers.get(key)
         if answer is None:
             try:
-                answer = self._claimed(place, self.resources[resource_id])
+                answer = self.claimed(place, self.resources[resource_id])
             except Refusal as refusal:
                 answer = refusal
             self.answers[key] = answer
         return answer
 
-    def _claimed(self, place: int, resource: Resource) -> _Claimed:
+    def claimed(self, place: int, resource: Resource) -> _Claimed:
         broken = ensure_besides(self.waived, reasons_against(self.service, resource, self.start, self.wanted))
         quantity = self.service.terms.requirements[place].quantity
         claims = []

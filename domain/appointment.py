@@ -11,6 +11,7 @@ from uuid import UUID
 
 from domain.fact import Fact, fact
 from domain.interval import Interval
+from domain.value import value
 
 HOLD_MAX_MIN = 24 * 60
 
@@ -26,7 +27,7 @@ class Status(StrEnum):
     NOSHOW = "noshow"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Allotment:
     """``quantity`` units of a resource that a visit takes."""
 
@@ -42,7 +43,7 @@ class InSeries:
     recurrence_id: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Deadlines:
     """What the clock will cause if nobody does first, by the service's terms when the visit was booked or moved."""
 
@@ -51,7 +52,7 @@ class Deadlines:
     remind_at: tuple[datetime, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Begun(Fact):
     """What every fact tells that begins a visit. ``visit`` is what the customer sees; ``claim`` adds the buffers.
 
@@ -169,7 +170,7 @@ AppointmentFact = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class Appointment:
     """``held_until``: the deadline of a hold or of a request. ``released``: what it claimed was given back."""
 

@@ -5,7 +5,7 @@ service while its terms limit how often it is given. It is to them what a diary 
 """
 
 from collections.abc import Iterator, Mapping, Sequence, ValuesView
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import assert_never
@@ -16,6 +16,7 @@ from domain.fact import Fact, fact
 from domain.interval import Interval
 from domain.resource_day import PAGE_IDS_KEPT
 from domain.service import BookingLimit, Period
+from domain.value import value
 from domain.wall_clock import A_DAY, A_MOMENT
 
 
@@ -47,7 +48,7 @@ class VisitLeft(Fact):
 BookingPageFact = VisitEntered | VisitLeft
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Visit:
     appointment_id: UUID
     service_id: UUID
@@ -60,7 +61,7 @@ class Visit:
         return self.until is None or now < self.until
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class BookingPage:
     holder_id: UUID
     month: date

@@ -1,8 +1,9 @@
 """Facts: what happened, in the past tense, frozen, under a name that outlives the code."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar, dataclass_transform
+
+from domain.value import value
 
 
 class Fact:
@@ -26,7 +27,7 @@ def fact(topic: str) -> Callable[[F], F]:
         if topic in FACTS:
             raise ValueError(f"the topic {topic} is taken by {FACTS[topic].__name__}")
         cls.TOPIC = topic
-        declared: F = dataclass(frozen=True, slots=True, kw_only=True)(cls)  # type: ignore[assignment]
+        declared: F = value(frozen=True, slots=True, kw_only=True)(cls)  # type: ignore[assignment]
         FACTS[topic] = declared
         return declared
 

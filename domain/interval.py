@@ -1,12 +1,13 @@
 """Half-open intervals of absolute time."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
+from domain.value import value
 
-@dataclass(frozen=True, slots=True, order=True)
+
+@value(frozen=True, slots=True, order=True)
 class Interval:
     """The instants from ``start`` up to, but not including, ``end``; both UTC, never empty."""
 

@@ -13,7 +13,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_BYTES = MINUTES_PER_DAY // 8
 DAYS_KEPT_MAX = 96
 """Of each resource: the longest window of a query and the claims that reach out of it."""
+KEPT_DAY_BYTES = 290
+"""What each of them takes."""
 GRID_DAYS_KEPT_MAX = 8_192
+GRID_DAY_BYTES = 750
 
 
 def day_number(moment: datetime) -> int:
@@ -79,11 +82,11 @@ def open_mask(resource: Resource, first_day: int, days: int) -> Mask:
 def grid_mask(time_zone: str, step_min: int, first_day: int, days: int) -> Mask:
     """The minutes at which the wall clock shows a multiple of the step since midnight (``Service.ensure_on_grid``)."""
     wanted = range(first_day, first_day + days)
-    return int.from_bytes(b"".join(_grid_of_day(time_zone, step_min, day) for day in wanted), "little")
+    return int.from_bytes(b"".join(grid_of_day(time_zone, step_min, day) for day in wanted), "little")
 
 
 @lru_cache(maxsize=GRID_DAYS_KEPT_MAX)
-def _grid_of_day(time_zone: str, step_min: int, day: int) -> bytes:
+def grid_of_day(time_zone: str, step_min: int, day: int) -> bytes:
     mask, start = 0, EPOCH + day * A_DAY
     for first, end, wall in _even_stretches(start, ZoneInfo(time_zone)):
         while first < end:

@@ -10,12 +10,17 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from domain.bit_planes import Mask, Planes, each_minute, minutes, parts
+from domain.pool import POOL_MAX
 from domain.possible_starts import Window
 from domain.wall_clock import A_DAY, MINUTE, MINUTES_PER_DAY, local_day
 
-CALENDARS_KEPT_MAX = 256
-PIECES_KEPT_MAX = 512
-"""So many dates of pools, each with perhaps a thousand standings."""
+CALENDARS_KEPT_MAX = 128
+CALENDAR_BYTES = 33_000
+"""What one of eighty days takes in each of its zones, mostly one."""
+ORDERS_KEPT_MAX = 256
+"""So many dates of pools."""
+ORDER_BYTES = 97 * POOL_MAX
+"""What one takes of the largest pool, each of whose resources stands in one place that day."""
 
 
 class Dates(NamedTuple):
@@ -133,7 +138,7 @@ class Ranked:
 
     def best_first(self, piece: int) -> Sequence[Standing]:
         """Equal measures: as listed."""
-        return _in_order(tuple([pieces[piece] for pieces in self.standings]))
+        return in_order(tuple([pieces[piece] for pieces in self.standings]))
 
     def at(self, minute: int) -> list[int]:
         """The places of the candidates for a claim that starts then, best first."""
@@ -142,7 +147,7 @@ class Ranked:
         return [place_of(standing) for standing in self.best_first(piece) if minutes_of(standing) >> after & 1]
 
 
-@lru_cache(maxsize=PIECES_KEPT_MAX)
-def _in_order(standings: tuple[tuple[Standing, ...], ...]) -> Sequence[Standing]:
+@lru_cache(maxsize=ORDERS_KEPT_MAX)
+def in_order(standings: tuple[tuple[Standing, ...], ...]) -> Sequence[Standing]:
     """A booking changes the standings of one candidate on a date or two: everything else is in order already."""
     return sorted(chain.from_iterable(standings))

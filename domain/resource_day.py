@@ -1,7 +1,7 @@
 """The diary page of one resource on one local date: the consistency boundary of conflicts."""
 
 from collections.abc import Mapping, ValuesView
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from functools import lru_cache
 from typing import assert_never
@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from domain.fact import Fact, fact
 from domain.interval import Interval
 from domain.refusals import SlotTaken
+from domain.value import value
 
 PAGE_IDS_KEPT = 16_384
 """Their digests cost more than the rest of a decision, and the same pages are asked for again and again: those of a
@@ -46,7 +47,7 @@ class ClaimReleased(Fact):
 ResourceDayFact = SlotClaimed | ClaimReleased
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Claim:
     appointment_id: UUID
     interval: Interval
@@ -57,7 +58,7 @@ class Claim:
         return self.until is None or now < self.until
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(frozen=True, slots=True, kw_only=True)
 class ResourceDay:
     resource_id: UUID
     day: date

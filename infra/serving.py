@@ -48,6 +48,8 @@ from application.slots import Sources, told_before
 from application.stream_cache import StreamCache
 from application.writer import Writer
 from domain.booking_page import booking_page_id
+from domain.open_hours import GRID_DAY_BYTES, grid_of_day
+from domain.ranking import CALENDAR_BYTES, ORDER_BYTES, calendar_of, in_order
 from domain.resource_day import PAGE_ID_BYTES, page_id
 from domain.wall_clock import TIME_BYTES, local_day, reached
 from infra.composition import clock_of, epoch_of, kafka_tls_of
@@ -59,7 +61,7 @@ from infra.pools import pool_of
 from infra.providers import callbacks_of
 from infra.read_models import NAMES
 from infra.settings import Settings, SettingsError, needed, variable
-from projections.availability_queries import AvailabilityQueries
+from projections.availability_queries import ARRAY_BYTES, AvailabilityQueries, array_of
 from projections.change_feed import ChangeFeed, ChangesUnavailable
 from projections.deliveries import Deliveries
 from projections.delivery_reports import PostgresReports
@@ -72,8 +74,20 @@ PEOPLE_CONNECTIONS_MAX = 8
 CONNECTIONS_MAX = JOURNAL_CONNECTIONS_MAX + READ_CONNECTIONS_MAX + VAULT_CONNECTIONS_MAX + PEOPLE_CONNECTIONS_MAX + 2
 """Of one API process. One of the last two looks for sessions that have ended, the other listens."""
 CONNECTED_WITHIN_S = 10.0
-STREAMS_SHARE, CANDIDATES_SHARE, SLOTS_SHARE = 1 / 2, 1 / 4, 1 / 12
+STREAMS_SHARE, CANDIDATES_SHARE, SLOTS_SHARE, RULES_SHARE = 1 / 2, 1 / 4, 1 / 12, 1 / 12
 """Of what may be kept in memory; the entrance has its own."""
+
+MEMOS = {
+    "diary_page_ids": Memoized(page_id, PAGE_ID_BYTES),
+    "booking_page_ids": Memoized(booking_page_id, PAGE_ID_BYTES),
+    "wall_clock_times": Memoized(reached, TIME_BYTES),
+    "local_days": Memoized(local_day, TIME_BYTES),
+    "slot_grids": Memoized(grid_of_day, GRID_DAY_BYTES),
+    "calendars": Memoized(calendar_of, CALENDAR_BYTES),
+    "pool_orders": Memoized(in_order, ORDER_BYTES),
+    "id_arrays": Memoized(array_of, ARRAY_BYTES),
+}
+"""What a process works out once, of sizes that are known: so many of each, some 45 MB if all are full."""
 
 Pool = AsyncConnectionPool[Any]
 
@@ -113,6 +127,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
         door = _door(journal, access_log, entrance, pools, seal, digest_secret)
         open_things.callback(door.passwords.close)
         limits, threshold = limits_of(settings, open_things, redis_url, digest_secret)
+        queries = AvailabilityQueries(reads, partitions, bytes_max=round(RULES_SHARE * settings.cache_mb * 2**20))
         ports = Ports(
             journal=journal,
             writer=writer,
@@ -122,7 +137,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             manage_links=PostgresManageLinks(pools.people, seal),
             unproved=PostgresUnproved(pools.people),
             clock=clock,
-            slots=await _slots(settings, reads, open_things, redis_url, epoch),
+            slots=await _slots(settings, queries, open_things, redis_url, epoch),
             holidays=LibraryHolidayCalendar(),
             recurrences=RecurrenceRules(),
             door=door,
@@ -136,17 +151,23 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             partners=_partners(settings, pools, seal),
             outages=OUTAGES,
         )
-        yield _served(settings, ports, entrance, pools, fence, probe)
+        yield _served(settings, ports, queries, entrance, pools, fence, probe)
 
 
 def _served(
-    settings: Settings, ports: Ports, entrance: Entrance, pools: "_Pools", fence: Fence, probe: redis.asyncio.Redis
+    settings: Settings,
+    ports: Ports,
+    queries: AvailabilityQueries,
+    entrance: Entrance,
+    pools: "_Pools",
+    fence: Fence,
+    probe: redis.asyncio.Redis,
 ) -> Served:
     """The app, and its health, sockets and metrics."""
     sockets = _sockets(ports, entrance, settings)
     lag = ProjectionLag(pools.journal, NAMES, settings.kafka_partitions)
     health = _health(pools.journal, probe, settings, lag, ports.clock)
-    metrics, origins = _metrics(ports, fence, sockets), Origins(settings.allowed_origins)
+    metrics, origins = _metrics(ports, queries, fence, sockets), Origins(settings.allowed_origins)
     app = create_app(ports, health=health, metrics=metrics, sockets=sockets, origins=origins)
     progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME, Webhooks.NAME))
     deciding = (ports.writer.run, ports.access_log.run, ports.limits.windows.run, lambda: forgetting(ports))
@@ -220,10 +241,11 @@ def _partners(settings: Settings, pools: _Pools, seal: Seal) -> Partners:
     )
 
 
-async def _slots(settings: Settings, reads: Walls, open_things: AsyncExitStack, redis_url: str, epoch: UUID) -> Sources:
+async def _slots(
+    settings: Settings, queries: AvailabilityQueries, open_things: AsyncExitStack, redis_url: str, epoch: UUID
+) -> Sources:
     cache = RedisMaskCache(redis_url, str(epoch))
     open_things.push_async_callback(cache.close)
-    queries = AvailabilityQueries(reads, settings.kafka_partitions)
     cache_bytes = settings.cache_mb * 2**20
     kept, told = kept_candidates(round(CANDIDATES_SHARE * cache_bytes)), told_before(round(SLOTS_SHARE * cache_bytes))
     return Sources(offers=queries, masks=Masks(queries, cache, kept), clock=clock_of(settings), told=told)
@@ -237,7 +259,7 @@ def _sockets(ports: Ports, entrance: Entrance, settings: Settings) -> Sockets:
     return Sockets(node, frozenset(settings.allowed_origins), ports.limits)
 
 
-def _metrics(ports: Ports, fence: Fence, sockets: Sockets) -> Metrics:
+def _metrics(ports: Ports, queries: AvailabilityQueries, fence: Fence, sockets: Sockets) -> Metrics:
     metrics = Metrics()
     metrics.watch_tally("writer", ports.writer.tally)
     metrics.watch_tally("sign_ins", ports.door.tally)
@@ -250,10 +272,9 @@ def _metrics(ports: Ports, fence: Fence, sockets: Sockets) -> Metrics:
         candidates=ports.slots.masks.kept,
         slots=ports.slots.told,
         tokens=ports.verified.kept,
-        diary_page_ids=Memoized(page_id, PAGE_ID_BYTES),
-        booking_page_ids=Memoized(booking_page_id, PAGE_ID_BYTES),
-        wall_clock_times=Memoized(reached, TIME_BYTES),
-        local_days=Memoized(local_day, TIME_BYTES),
+        rules=queries.rules,
+        offers=queries.offers,
+        **MEMOS,
     )
     return metrics
 

@@ -5,31 +5,38 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from application.decision import Stream
 from application.feed import partition_of
+from application.lru import Lru
 from application.masks import Block, BlockKey, Stamp
 from application.occupancy import Running
 from application.slots import Offer
+from application.stream_size import bytes_of
 from domain.allocation import Choice, in_turn
 from domain.availability import minutes_in_block
 from domain.bit_planes import packed, subtract, unpacked
 from domain.interval import Interval
-from domain.open_hours import OpenDays
-from domain.pool import Pool, Strategy
+from domain.open_hours import DAYS_KEPT_MAX, KEPT_DAY_BYTES, OpenDays
+from domain.pool import POOL_MAX, Pool, Strategy
 from domain.possible_starts import BLOCK_MIN
 from domain.service import Requirement
 from projections.availability_rows import SESSION_STATE
 from projections.availability_rules import LOCATION_STATE, POOL_STATE, RESOURCE_STATE, SERVICE_STATE
 from projections.reads import WalledReads
 
-RESOURCES_KEPT_MAX = 2_000
-"""States of resources that this process keeps, each with the open hours that were worked out for it."""
-OFFERS_KEPT_MAX = 1_000
-IDS_KEPT_MAX = 256
+KEPT_BYTES_MAX = 16 * 2**20
+"""Unless it is told otherwise: the rules of some 400 resources, and as many services."""
+RULES_SHARE = 3 / 4
+ARRAYS_KEPT_MAX = 64
+ARRAY_BYTES = 150 * POOL_MAX
+"""What one takes that has all of the largest pool, with the ids that it was made of."""
+
+OFFER_BYTES, CANDIDATE_BYTES, HOLIDAY_BYTES = 1_200, 8, 100
 
 # One statement, so one snapshot: the position is that of the rules. A resource is as of the later of its own last
 # fact and its location's. Its kind is told by its place among the service's kinds, so that all of it is a few bytes.
@@ -77,14 +84,46 @@ SELECT resource_id, number, planes, starts, ends, quantities
 """
 
 
-class AvailabilityQueries:
-    """One for each API process. What it keeps in memory is only ever used at the position that PostgreSQL names."""
+class Rules(NamedTuple):
+    """A resource and when it is open, as of ``position``."""
 
-    def __init__(self, reads: WalledReads, partitions: int) -> None:
+    position: int
+    open_days: OpenDays
+
+
+class KnownOffer(NamedTuple):
+    """What was read of a service, and what that means."""
+
+    rows: Sequence[Any]
+    offer: Offer
+
+
+def bytes_of_rules(rules: Rules) -> int:
+    """At most: when all days are kept that may be."""
+    resource = rules.open_days.resource
+    return bytes_of(Stream(0, resource)) + HOLIDAY_BYTES * len(resource.holidays) + DAYS_KEPT_MAX * KEPT_DAY_BYTES
+
+
+def bytes_of_offer(known: KnownOffer) -> int:
+    """Without the rules of its resources, which are kept by themselves."""
+    candidates = sum(len(choice.candidates) for choice in known.offer.choices)
+    texts = sum(len(one) for one in known.rows if isinstance(one, str | bytes))
+    pools = sum(len(state) for state in known.rows[3] or ())
+    return bytes_of(Stream(0, known.offer.service)) + OFFER_BYTES + texts + pools + CANDIDATE_BYTES * candidates
+
+
+class AvailabilityQueries:
+    """One for each API process. What it keeps in memory is only ever used at the position that PostgreSQL names.
+
+    ``rules``: resources as of a position, with the open hours that were worked out. ``offers``: what rows of services
+    mean.
+    """
+
+    def __init__(self, reads: WalledReads, partitions: int, *, bytes_max: int = KEPT_BYTES_MAX) -> None:
         self._reads = reads
         self._partitions = partitions
-        self._kept: dict[UUID, tuple[int, OpenDays]] = {}
-        self._offers: dict[UUID, tuple[Sequence[object], Offer]] = {}
+        self.rules: Lru[UUID, Rules] = Lru(round(RULES_SHARE * bytes_max), bytes_of_rules)
+        self.offers: Lru[UUID, KnownOffer] = Lru(round((1 - RULES_SHARE) * bytes_max), bytes_of_offer)
 
     async def offer(self, organization_id: UUID, service_id: UUID) -> Offer | None:
         wanted = {
@@ -97,13 +136,12 @@ class AvailabilityQueries:
             if row is None:
                 return None
             position, *rules = row
-            known, offer = self._offers.pop(service_id, ((), None))
-            if offer is None or known != rules:
-                offer = await self._offer(connection, *rules)
-        self._offers[service_id] = rules, offer  # the most recently used are last
-        for key in list(self._offers)[: max(0, len(self._offers) - OFFERS_KEPT_MAX)]:
-            del self._offers[key]
-        return replace(offer, position=position or 0)
+            known = self.offers.get(service_id)
+            if known is None or known.rows != rules:
+                known = KnownOffer(rules, await self._offer(connection, *rules))
+                self.offers.put(service_id, known)
+                self.offers.trim()
+        return replace(known.offer, position=position or 0)
 
     async def sessions(self, service_id: UUID, start: datetime, end: datetime) -> Sequence[Running]:
         async with self._reads.connection() as connection:
@@ -136,13 +174,13 @@ class AvailabilityQueries:
     async def versions(
         self, resource_ids: Sequence[UUID], first: int, last: int, now: datetime
     ) -> Sequence[Stamp | Sequence[bytes]]:
-        wanted = {"ids": _array_of(tuple(resource_ids)), "first": first, "last": last, "now": now}
+        wanted = {"ids": array_of(tuple(resource_ids)), "first": first, "last": last, "now": now}
         async with self._reads.connection() as connection:
             rows = await (await connection.execute(_STAMPS, wanted, binary=True)).fetchall()
             overdue = [resource_id for resource_id, (_, is_one) in zip(resource_ids, rows, strict=True) if is_one]
             if not overdue:
                 return [stamp for stamp, _ in rows]
-            wanted["ids"] = _array_of(tuple(overdue))
+            wanted["ids"] = array_of(tuple(overdue))
             blocks = await (await connection.execute(_WITHOUT_OVERDUE, wanted, binary=True)).fetchall()
         planes = {resource_id: [b""] * (last - first + 1) for resource_id in overdue}
         for resource_id, number, claimed, *gone in blocks:
@@ -181,16 +219,14 @@ class AvailabilityQueries:
         return Offer(service, choices, 0, time_zone or "UTC")
 
     async def _open_days(self, connection: AsyncConnection, positions: Mapping[UUID, int]) -> Mapping[UUID, OpenDays]:
-        stale = [key for key, position in positions.items() if self._kept.get(key, (0, None))[0] < position]
-        found = {key: kept for key in positions if (kept := self._kept.get(key))}
-        if stale:
-            found.update(await _resources(connection, stale))
-        for key, kept in found.items():
-            self._kept.pop(key, None)  # the most recently used are last
-            self._kept[key] = kept
-        for key in list(self._kept)[: max(0, len(self._kept) - RESOURCES_KEPT_MAX)]:
-            del self._kept[key]
-        return {key: open_days for key, (_, open_days) in found.items()}
+        known = {key: self.rules.get(key) for key in positions}
+        found = {key: kept for key, kept in known.items() if kept and kept.position >= positions[key]}
+        stale = positions.keys() - found.keys()
+        for key, read in (await _resources(connection, stale) if stale else {}).items():
+            found[key] = read
+            self.rules.put(key, read)
+        self.rules.trim()
+        return {key: kept.open_days for key, kept in found.items()}
 
 
 def _choice(
@@ -213,8 +249,8 @@ def _choice(
     return Choice(tuple(days[one] for one in listed if one in days), pool.strategy, pool.id)
 
 
-@lru_cache(maxsize=IDS_KEPT_MAX)
-def _array_of(ids: tuple[UUID, ...]) -> str:
+@lru_cache(maxsize=ARRAYS_KEPT_MAX)
+def array_of(ids: tuple[UUID, ...]) -> str:
     """A uuid[] in PostgreSQL's own words: to write hundreds of them costs more than all the rest of a query."""
     return "{" + ",".join(map(str, ids)) + "}"
 
@@ -227,7 +263,7 @@ def _without(number: int, planes: bytes, overdue: Sequence[Any]) -> bytes:
     return packed(left, BLOCK_MIN)
 
 
-async def _resources(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, tuple[int, OpenDays]]:
+async def _resources(connection: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, Rules]:
     cursor = await connection.execute(
         "SELECT resource_id, greatest(resource.position, location.position), resource.state::text, location.state::text"
         "  FROM availability.resource LEFT JOIN availability.location USING (location_id)"
@@ -235,7 +271,7 @@ async def _resources(connection: AsyncConnection, ids: Collection[UUID]) -> dict
         (list(ids),),
     )
     return {
-        key: (
+        key: Rules(
             position,
             OpenDays(RESOURCE_STATE.decode(state).observing(LOCATION_STATE.decode(place) if place else None)),
         )

@@ -130,6 +130,12 @@ def test_health_and_metrics_are_there(api: RunningApi) -> None:
             "booking_page_ids",
             "wall_clock_times",
             "local_days",
+            "slot_grids",
+            "calendars",
+            "pool_orders",
+            "id_arrays",
+            "rules",
+            "offers",
         )
         for cache in kept:
             assert f'daybook_cache_bytes{{cache="{cache}"}}' in told

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,12 +10,11 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from application.booking import Book, Reschedule, book, reschedule
+from application.booking import Book, Reschedule, book
 from application.close_by import TRIED_MAX, close_by
-from application.decision import Decision, Stream, View
+from application.decision import Stream
 from application.nearest import Sought, nearest
 from application.slots import Slot
-from domain.permissions import Actor
 from domain.resource_day import page_id
 from domain.rules import Rule
 from domain.service import Requirement
@@ -52,7 +51,7 @@ def wish(desk: Desk, service_id: UUID, start: datetime, **more: Any) -> Book:
 
 
 def told(desk: Desk, wanted: Book) -> Sequence[Slot] | None:
-    return close_by(desk, book, wanted, wanted.service_id, desk.staff, desk.now, count=3)
+    return close_by(desk, wanted, wanted.service_id, desk.staff, desk.now, count=3)
 
 
 def test_the_nearest_come_first_and_of_two_as_near_the_earlier() -> None:
@@ -101,7 +100,7 @@ def test_a_visit_that_is_moved_may_stay_on_part_of_its_own_time() -> None:
     mine, _ = desk.booked(service, NINE).id, desk.booked(service, NINE + HOUR)
     wanted = Reschedule(appointment_id=mine, start=NINE + HOUR)
 
-    found = close_by(desk, reschedule, wanted, service, desk.staff, desk.now, count=3)
+    found = close_by(desk, wanted, service, desk.staff, desk.now, count=3)
 
     assert found
     assert found[0].start == NINE
@@ -119,19 +118,45 @@ def test_a_start_for_which_a_rule_must_be_broken_is_no_alternative() -> None:
     assert found[0].start == NINE + HOUR
 
 
-def test_where_all_is_taken_close_by_memory_does_not_tell_and_does_not_try_for_ever() -> None:
+def test_so_many_starts_are_looked_at_and_no_more() -> None:
     desk = Desk()
-    service = desk.service(Requirement(resource_id=desk.resource()))
-    for hour in range(24):
-        desk.booked(service, NINE.replace(hour=0) + hour * HOUR)
-    tried: list[datetime] = []
+    service = desk.service(Requirement(resource_id=desk.resource()), slot_step_min=60)
+    reach = TRIED_MAX // 2
+    for away in range(1 - reach, reach + 1):
+        desk.booked(service, NINE + away * HOUR)
 
-    def counting(view: View, command: Book, actor: Actor, now: datetime) -> Decision:
-        tried.append(command.start)
-        return book(view, command, actor, now)
+    def found(count: int) -> Sequence[Slot] | None:
+        return close_by(desk, wish(desk, service, NINE), service, desk.staff, desk.now, count=count)
 
-    assert close_by(desk, counting, wish(desk, service, NINE), service, desk.staff, desk.now, count=3) is None
-    assert len(tried) == TRIED_MAX
+    assert found(1)
+    assert found(2) is None
+
+
+def test_a_hold_of_ones_own_is_no_reason_not_to_be_told_of_its_time() -> None:
+    desk = Desk()
+    room = desk.resource()
+    service = desk.service(Requirement(resource_id=room), slot_step_min=60)
+    desk.booked(service, NINE)
+    wanted = wish(desk, service, NINE)
+    held = replace(wanted, appointment_id=desk.new_id(), start=NINE - HOUR, hold_min=10)
+    desk.do(book, held)
+
+    found = told(desk, wanted)
+
+    assert found
+    assert [slot.start for slot in found] == [NINE - HOUR, NINE + HOUR, NINE - 2 * HOUR]
+
+
+def test_a_hold_of_someone_else_is_in_the_way() -> None:
+    desk = Desk()
+    service = desk.service(Requirement(resource_id=desk.resource()), slot_step_min=60)
+    desk.booked(service, NINE)
+    desk.do(book, wish(desk, service, NINE - HOUR, hold_min=10))
+
+    found = told(desk, wish(desk, service, NINE))
+
+    assert found
+    assert found[0].start == NINE + HOUR
 
 
 def test_what_is_not_in_memory_is_not_loaded_for_it() -> None:
@@ -139,11 +164,11 @@ def test_what_is_not_in_memory_is_not_loaded_for_it() -> None:
     room = desk.resource()
     service = desk.service(Requirement(resource_id=room))
     wanted = wish(desk, service, NINE)
-    assert close_by(Nothing(), book, wanted, service, desk.staff, desk.now, count=3) is None
+    assert close_by(Nothing(), wanted, service, desk.staff, desk.now, count=3) is None
     desk.booked(service, NINE)
     page = page_id(room, NINE.date())
     without = Besides(desk, page)
-    assert close_by(without, book, wanted, service, desk.staff, desk.now, count=3) is None
+    assert close_by(without, wanted, service, desk.staff, desk.now, count=3) is None
     assert page in without.missed
 
 

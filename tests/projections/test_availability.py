@@ -103,7 +103,7 @@ def test_what_is_kept_in_memory_is_told_only_while_nothing_has_changed(postgres_
             clinics, journal = journal_of(deeds[: max(done, 0)])
             await asyncio.to_thread(deliver, postgres_url, Availability(PARTITIONS), journal, [])
             for clinic in clinics:
-                stranger = AvailabilityQueries(Walls(pool), PARTITIONS)
+                stranger = AvailabilityQueries(Walls(pool), PARTITIONS, bytes_max=0)
                 for service_id in (clinic.service, clinic.group, clinic.massage):
                     start = clinic.desk.now.date()
                     question = Question(clinic.desk.organization_id, service_id, start, start + DAYS_AHEAD)
@@ -112,6 +112,8 @@ def test_what_is_kept_in_memory_is_told_only_while_nothing_has_changed(postgres_
                     for _ in range(2):
                         assert await document(asked_before, question) == anew
         assert told.tally.hits >= told.tally.misses > 0
+        assert len(queries.offers) > 0 < len(queries.rules)
+        assert len(stranger.offers) == len(stranger.rules) == 0, "there was no room for anything"
 
     asked(postgres_url, story)
 
