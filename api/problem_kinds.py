@@ -15,7 +15,7 @@ from application.sessions import RefreshRefused
 from application.sign_in import InvalidToken, SecondFactorNeeded, SecondFactorRefused, SignInRefused
 from application.visiting import CodeUnderWay
 from application.writer import Busy, InFlight
-from domain import refusals
+from domain import account_refusals, refusals
 from domain.sign_in_demands import SECOND_FACTOR_REQUIRED, VERIFICATION_REQUIRED
 
 
@@ -35,11 +35,11 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     refusals.AlreadyExists: Kind("already-exists", 409, "An object with this id was made by another command."),
     refusals.KeyReused: Kind("key-reused", 422, "This Idempotency-Key was used with another request."),
     refusals.EmailTaken: Kind("email-taken", 409, "This e-mail address already signs in to an account."),
-    refusals.NotOneself: Kind("not-oneself", 409, "Nobody does this to their own account."),
-    refusals.LastOwner: Kind("last-owner", 409, "The organization would be left without an owner."),
-    refusals.AlreadySo: Kind("already-so", 409, "It is so already."),
-    refusals.WrongPassword: Kind("wrong-password", 422, "That is not the present password."),
-    refusals.CodeRefused: Kind("code-refused", 422, "The code is wrong, was used or replaced, or is over."),
+    account_refusals.NotOneself: Kind("not-oneself", 409, "Nobody does this to their own account."),
+    account_refusals.LastOwner: Kind("last-owner", 409, "The organization would be left without an owner."),
+    account_refusals.AlreadySo: Kind("already-so", 409, "It is so already."),
+    account_refusals.WrongPassword: Kind("wrong-password", 422, "That is not the present password."),
+    account_refusals.CodeRefused: Kind("code-refused", 422, "The code is wrong, was used or replaced, or is over."),
     refusals.SlotTaken: Kind("slot-taken", 409, "The slot is taken."),
     refusals.OutsideWorkingHours: Kind("outside-working-hours", 409, "The resource does not work at that time."),
     refusals.ResourceClosed: Kind("resource-closed", 409, "The resource is closed at that time."),

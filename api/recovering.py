@@ -21,9 +21,9 @@ from application.even_time import no_sooner_than
 from application.sign_in import account_named, actor_as, end_sessions
 from domain.access import SessionEnding
 from domain.account import Account, AccountStatus, Role
+from domain.account_refusals import CodeRefused
 from domain.one_time_code import Purpose
 from domain.permissions import Actor
-from domain.refusals import CodeRefused
 
 router = APIRouter(prefix="/v1/auth", tags=["sign-in"], route_class=Operation)
 

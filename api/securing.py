@@ -33,11 +33,12 @@ from domain.account import (
     SecondFactorEnrolled,
     SecondFactorRemoved,
 )
+from domain.account_refusals import AlreadySo, WrongPassword
 from domain.fact import Fact
 from domain.one_time_code import Purpose
 from domain.organization import Organization
 from domain.permissions import ensure_may
-from domain.refusals import AlreadySo, NotFound, WrongPassword
+from domain.refusals import NotFound
 
 router = APIRouter(prefix="/v1/auth", tags=["sign-in"], route_class=Operation)
 

@@ -43,9 +43,10 @@ from application.visiting import (
     request_code,
     visitor_of,
 )
+from domain.account_refusals import CodeRefused
 from domain.appointment import Appointment
 from domain.one_time_code import Purpose
-from domain.refusals import CodeRefused, NotFound
+from domain.refusals import NotFound
 from domain.service import Service
 from domain.visitor import Visitor, visitor_id
 from domain.wall_clock import MINUTE

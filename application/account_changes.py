@@ -22,11 +22,12 @@ from domain.account import (
     Role,
     RoleGranted,
 )
+from domain.account_refusals import AlreadySo, CodeRefused, LastOwner, NotOneself, WrongPassword
 from domain.fact import Fact
 from domain.one_time_code import Purpose
 from domain.organization import Organization, OwnerJoined, OwnerLeft
 from domain.permissions import Actor, ensure_may
-from domain.refusals import AlreadySo, CodeRefused, Forbidden, InvalidValue, LastOwner, NotOneself, WrongPassword
+from domain.refusals import Forbidden, InvalidValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

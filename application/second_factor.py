@@ -9,8 +9,8 @@ from uuid import UUID
 
 from application.decision import Decision, View
 from domain.account import Account, RecoveryCodesRenewed, SecondFactorEnrolled, SecondFactorRemoved
+from domain.account_refusals import AlreadySo, CodeRefused
 from domain.permissions import Actor, ensure_may
-from domain.refusals import AlreadySo, CodeRefused
 
 CODE_TRIES_MAX = 5
 CODE_TRIES_WITHIN = timedelta(minutes=10)
