@@ -87,6 +87,7 @@ def test_each_type_of_problem_has_its_page(api: RunningApi) -> None:
         assert client.get("/problems/none").status_code == 404
 
 
+@pytest.mark.security(7)
 def test_what_is_served_is_what_is_declared(api: RunningApi, document: dict[str, Any]) -> None:
     served = set()
     for context in iter_route_contexts(api.app.routes):

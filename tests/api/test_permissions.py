@@ -52,6 +52,7 @@ def test_a_customer_does_not_reach_another_customers_visits(house: House) -> Non
     assert house.api.head() == head
 
 
+@pytest.mark.security(37)
 def test_a_forbidden_call_is_visible_to_the_auditor(house: House) -> None:
     for _ in range(3):
         problem(house.get("/audit/facts", role="staff"), 403, "forbidden")

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from tests.journeys.racing import LANES, Command, Track, a_clinic, a_service, at, customers, day_of, race, rooms, told
 from tests.journeys.visitor import TIME_ZONE
 from tests.running import RunningStack
@@ -74,6 +76,7 @@ def test_of_two_requests_that_overlap_one_can_be_approved_and_once(stack: Runnin
     assert race(stack, owner, two_ask_and_two_approve).keys() == {"201 200", "201 409", "409 200", "409 409"}
 
 
+@pytest.mark.security(8)
 def test_of_a_hold_and_a_booking_that_overlap_one_is_had(stack: RunningStack) -> None:
     owner = a_clinic(stack)
     (room,), crowd = rooms(owner, 1), customers(owner, 2)
