@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
@@ -150,7 +150,6 @@ class RunningNode:
     journal: MemoryJournal
     bearers: dict[str, Bearer] = field(default_factory=dict)
     forbidden: list[CallForbidden] = field(default_factory=list)
-    """What was noted for the auditors."""
 
     def sign_in(self, role: Role, organization_id: UUID = CLINIC, *, for_s: float = 600) -> tuple[str, Actor]:
         """A token and who it speaks for."""
@@ -205,8 +204,7 @@ async def socket_node(postgres_url: str, redis_url: str, *, sweep_every_s: float
             raise InvalidToken
         return bearers[token]
 
-    async def note(actor: Actor, refused: CallForbidden) -> None:
-        assert actor.account_id == refused.account_id
+    async def note(_: Actor, refused: CallForbidden) -> None:
         forbidden.append(refused)
 
     async with AsyncConnectionPool(
@@ -301,6 +299,3 @@ async def client(node: RunningNode, token: str | None = None, **options: Any) ->
             await speaking.say(op="init", token=token)
             assert await speaking.hear() == {"op": "ready"}
         yield speaking
-
-
-A_MONTH = timedelta(days=31)
