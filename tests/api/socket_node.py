@@ -196,8 +196,7 @@ class RunningNode:
 async def socket_node(postgres_url: str, redis_url: str, *, sweep_every_s: float = 2.0) -> AsyncIterator[RunningNode]:
     """A node behind a real uvicorn on a free port."""
     journal = MemoryJournal()
-    bearers: dict[str, Bearer] = {}
-    forbidden: list[CallForbidden] = []
+    bearers, forbidden = dict[str, Bearer](), list[CallForbidden]()
 
     def authenticate(token: str) -> Bearer:
         if token not in bearers:
