@@ -44,14 +44,18 @@ end
 return {'0', first, last}
 """
 
+_BACK = """
+for i = first, #KEYS do
+    local full = tonumber(redis.call('GET', KEYS[i]) or '')
+    if full then redis.call('SET', KEYS[i], string.format('%.6f', full - tonumber(ARGV[i])), 'KEEPTTL') end
+end
+"""
+_GIVE_BACK = f"local first = 1 {_BACK}"
 # The try was the owner's: their bucket is full again, and the others have back what it cost.
-_SUCCEED = """
+_SUCCEED = f"""
 redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
 if KEYS[2] then redis.call('DEL', KEYS[2]) end
-for i = 3, #KEYS do
-    local full = tonumber(redis.call('GET', KEYS[i]) or '')
-    if full then redis.call('SET', KEYS[i], string.format('%.6f', full - tonumber(ARGV[i - 1])), 'KEEPTTL') end
-end
+local first = 3 {_BACK}
 """
 
 
@@ -64,6 +68,7 @@ class RedisLimits:
         )
         self._try = self._redis.register_script(_TRY)
         self._succeed = self._redis.register_script(_SUCCEED)
+        self._give_back = self._redis.register_script(_GIVE_BACK)
         # By our own connections: the address that the library wants besides is not used.
         storage = RedisStorage(
             "async+redis://ours:6379",
@@ -106,7 +111,14 @@ class RedisLimits:
     async def succeed(self, known: str, spent: Sequence[tuple[str, Bucket]]) -> None:
         keys = [f"{PREFIX}:{name}" for name in (known, *(name for name, _ in spent))]
         try:
-            await self._succeed(keys=keys, args=[KNOWN_FOR_S, *(bucket.every_s for _, bucket in spent[1:])])
+            await self._succeed(keys=keys, args=[KNOWN_FOR_S, *(bucket.every_s for _, bucket in spent)])
+        except (redis.RedisError, OSError) as error:
+            raise LimitsUnavailable from error
+
+    async def give_back(self, spent: Sequence[tuple[str, Bucket]]) -> None:
+        keys = [f"{PREFIX}:{name}" for name, _ in spent]
+        try:
+            await self._give_back(keys=keys, args=[bucket.every_s for _, bucket in spent])
         except (redis.RedisError, OSError) as error:
             raise LimitsUnavailable from error
 

@@ -109,10 +109,13 @@ async def assign(
 ) -> Response:
     """Let a member of staff reach only what takes place on these resources; an empty list: all of the house again.
 
-    Who is assigned books on one of them by name, and sees, moves and calls off what takes place there.
+    Who is assigned books on one of them by name, and sees, moves and calls off what takes place there. The account's
+    sessions end: the next one reaches what it says here.
     """
     wanted = AssignAccount(account_id=account_id, resource_ids=tuple(body.resource_ids), if_version=if_version)
-    return await _changed(asked, account_id, await call.submit(assign_account, wanted))
+    answer = await call.submit(assign_account, wanted)
+    await _end_sessions(asked, account_id, SessionEnding.ASSIGNED)
+    return await _changed(asked, account_id, answer)
 
 
 @router.post("/{account_id}/disable", **command(AccountShape, "disableAccount", "account.disable", if_match="optional"))

@@ -28,11 +28,31 @@ WINDOW_S: Final = 10
 ADDRESS_PER_S, ACCOUNT_PER_S, ORGANIZATION_PER_S = 2_000, 600, 3_000
 OUTSIDE_PRODUCTION: Final = 100.0
 
+_LINKS: Final = Limit("links", 120, 600)
+_SECOND_FACTOR: Final = Limit("second-factor", 120, 600)
+_VISITOR_CODES_TRIED: Final = Limit("visitor-codes-tried", 120, 600)
 DOORS: Final[Mapping[tuple[str, str], Limit]] = {
     ("POST", "/v1/auth/register"): Limit("registration", 20, 3_600),
     ("POST", "/v1/organizations"): Limit("sign-up", 10, 3_600),
+    ("POST", "/v1/auth/password-reset"): Limit("password-reset", 20, 3_600),
+    ("POST", "/v1/auth/password-reset/confirm"): _LINKS,
+    ("POST", "/v1/auth/verify-email"): _LINKS,
+    ("POST", "/v1/auth/verify-email/request"): Limit("verification", 20, 3_600),
+    ("POST", "/v1/auth/password"): Limit("password", 60, 600),
+    ("POST", "/v1/auth/second-factor"): _SECOND_FACTOR,
+    ("POST", "/v1/auth/second-factor/confirm"): _SECOND_FACTOR,
+    ("POST", "/v1/auth/second-factor/remove"): _SECOND_FACTOR,
+    ("POST", "/v1/auth/second-factor/recovery-codes"): _SECOND_FACTOR,
+    ("POST", "/v1/public/{organization_id}/appointments"): Limit("public-booking", 60, 3_600),
+    ("POST", "/v1/public/appointments/{appointment_id}/codes"): Limit("visitor-codes", 60, 3_600),
+    ("POST", "/v1/public/appointments/{appointment_id}/confirm"): _VISITOR_CODES_TRIED,
+    ("POST", "/v1/public/appointments/{appointment_id}/link"): _VISITOR_CODES_TRIED,
 }
-"""By method and path as declared. What makes something for nothing, or is tried with a secret: shut without Redis."""
+"""By method and path as declared. What makes something for nothing, or is tried with a secret: shut without Redis.
+
+Each is far above what one household asks for, since a telephone network shows thousands of people under one address.
+Rows with the same limit are counted together.
+"""
 SIGN_IN: Final = Limit("sign-in", 300, 60)
 """With a password, which takes a while to check even if it is right. A refresh token needs no such door: its 256 bits
 are not guessed, and whoever is signed in stays so while Redis is away.

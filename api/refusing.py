@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -23,14 +22,11 @@ from api.problems import (
     series_response,
 )
 from application.ended_sessions import SessionOver
-from application.journal import JournalUnavailable
-from application.writer import Busy
 from domain.access import CallForbidden, EndedSessionUsed
 from domain.refusals import Forbidden, Refusal
 from domain.sign_in_demands import SECOND_FACTOR_REQUIRED, VERIFICATION_REQUIRED
 
 ERRORS_MAX = 20
-_log = structlog.get_logger(__name__)
 _SLUG_OF_STATUS = {400: "malformed-request", 404: "no-such-page", 405: "method-not-allowed", 413: "body-too-large"}
 _DETAIL = {
     "extra_forbidden": "There is no such field.",
@@ -58,11 +54,11 @@ async def _refused(request: Request, refused: Exception) -> Response:
 
 
 async def _forbidden(request: Request, forbidden: Exception) -> Response:
-    """Noted for the auditors, before it is answered."""
+    """Noted for the auditors, before it is answered; refused in any case."""
     assert isinstance(forbidden, Forbidden)
     actor = actor_of_request(request)
     fact = CallForbidden(account_id=actor.account_id, operation=forbidden.operation, times=1)
-    await ports_of(request).access_log.note(actor, fact)
+    await ports_of(request).access_log.note_refused(actor, fact)
     for demand in (SECOND_FACTOR_REQUIRED, VERIFICATION_REQUIRED):
         if actor.scopes is not None and demand in actor.scopes:
             return rejection_response(request, Rejected(demand, ""))
@@ -75,10 +71,7 @@ async def _over(request: Request, over: Exception) -> Response:
     actor = over.actor
     assert actor.session_id
     fact = EndedSessionUsed(account_id=actor.account_id, session_id=actor.session_id, times=1)
-    try:
-        await ports_of(request).access_log.note(actor, fact)
-    except (Busy, JournalUnavailable) as unavailable:
-        _log.warning("ended_session_used.unnoted", session_id=str(actor.session_id), error=repr(unavailable))
+    await ports_of(request).access_log.note_refused(actor, fact)
     return refusal_response(request, over)
 
 

@@ -13,6 +13,7 @@ from api.operation import Operation
 from api.passwords import NewPassword
 from api.reading import shown, state_of
 from api.sending_codes import have_code_sent
+from api.tries import AsItCame, says_password_again
 from api.values import Body, Code, GivenPassword, Nothing
 from application.account_changes import ACCEPTED, ChangePassword, change_password
 from application.second_factor import (
@@ -21,7 +22,7 @@ from application.second_factor import (
     remove_second_factor,
     renew_recovery_codes,
 )
-from application.sign_in import end_sessions, knows_password
+from application.sign_in import end_sessions
 from application.vault import Person
 from application.writer import Answer
 from domain.access import SessionEnding
@@ -84,10 +85,10 @@ async def request_verification(call: Commanded, body: Nothing | None = None) -> 
 
 
 @router.post("/password", **command(PasswordChangedShape, "changePassword", "account.change_password"))
-async def change_one(body: PasswordChange, call: Commanded) -> Response:
+async def change_one(body: PasswordChange, call: Commanded, request: AsItCame) -> Response:
     """One's own, by the present one. All other sessions of the account end."""
     account, door = await _own(call, "account.change_password"), call.ports.door
-    knows = await knows_password(door, account.id, body.current_password)
+    knows = await says_password_again(request, account, body.current_password)
     answer = await call.submit(change_password, ChangePassword(knows=knows))
     if knows and await _is_latest(call, answer, PasswordChanged | PasswordReset):
         await door.credentials.replace(account.id, await door.passwords.digest(body.new_password))
@@ -96,10 +97,10 @@ async def change_one(body: PasswordChange, call: Commanded) -> Response:
 
 
 @router.post("/second-factor", **command(SecondFactorBegunShape, "beginSecondFactor", "account.change_second_factor"))
-async def begin_second_factor(body: SecondFactorBeginning, call: Commanded) -> Response:
+async def begin_second_factor(body: SecondFactorBeginning, call: Commanded, request: AsItCame) -> Response:
     """A secret for an authenticator app. It is of no effect until a first code of it is confirmed."""
     account, ports = await _own(call, "account.change_second_factor"), call.ports
-    if not await knows_password(ports.door, account.id, body.password):
+    if not await says_password_again(request, account, body.password):
         raise WrongPassword
     secret = await ports.door.second_factors.begin(account.id, command_id=call.command_id)
     if secret is None:

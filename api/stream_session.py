@@ -1,7 +1,7 @@
 """One client on its socket: what it subscribes to, what it is sent, and why it is closed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -16,6 +16,7 @@ from api.topics import NotAdmitted, TopicGate
 from application.ended_sessions import SessionsUnknown
 from application.journal import JournalUnavailable
 from application.sign_in import Bearer, InvalidToken
+from domain.access import CallForbidden
 from domain.permissions import Actor
 from projections.change_feed import ChangeFeed, ChangesUnavailable
 
@@ -55,7 +56,7 @@ class Node:
     """What all sessions of a process share.
 
     ``authenticate`` raises ``InvalidToken`` and ``SessionsUnknown``; ``ensure_goes_on``, which is asked again and again
-    of whoever is signed in, ``SessionOver`` and ``SessionsUnknown``.
+    of whoever is signed in, ``SessionOver`` and ``SessionsUnknown``. ``note_refused`` raises nothing.
     """
 
     authenticate: Callable[[str], Bearer]
@@ -63,6 +64,7 @@ class Node:
     gate: TopicGate
     feed: ChangeFeed
     broadcaster: Broadcaster
+    note_refused: Callable[[Actor, CallForbidden], Awaitable[None]]
     bounds: SocketLimits = USUAL_BOUNDS
 
 
@@ -199,6 +201,7 @@ class Session:
             topic = await self.node.gate.admit(self.bearer.actor, wanted.topic)
             cursor = await self._tell_history(wanted, topic)
         except NotAdmitted as refused:
+            await self._note(refused)
             self._give_up(wanted.id, refused.code, refused.title)
             return
         except (ChangesUnavailable, JournalUnavailable) as unavailable:
@@ -216,6 +219,13 @@ class Session:
         self._subscriptions[wanted.id] = subscription
         self._histories.pop(wanted.id, None)
         self.node.broadcaster.join(subscription)
+
+    async def _note(self, refused: NotAdmitted) -> None:
+        """For the auditors: what the policy forbids is a forbidden call, whichever way it comes."""
+        if refused.operation is not None:
+            account_id = self.bearer.actor.account_id
+            forbidden = CallForbidden(account_id=account_id, operation=refused.operation, times=1)
+            await self.node.note_refused(self.bearer.actor, forbidden)
 
     def _give_up(self, subscription_id: str, code: int, title: str) -> None:
         self._histories.pop(subscription_id, None)

@@ -27,10 +27,13 @@ WAITLIST = "organization:waitlist"
 
 
 class NotAdmitted(Exception):  # noqa: N818
-    """The subscription is refused; ``code`` is that of the error frame."""
+    """The subscription is refused; ``code`` is that of the error frame. ``operation``: the row of the policy that is
+    against it, if one is.
+    """
 
-    def __init__(self, code: int, title: str) -> None:
+    def __init__(self, code: int, title: str, operation: str | None = None) -> None:
         super().__init__(code, title)
+        self.operation = operation
         self.code = code
         self.title = title
 
@@ -51,7 +54,7 @@ class TopicGate:
         """
         if topic == WAITLIST:
             if reach(actor, "waitlist.read") is not Reach.ALL:
-                raise NotAdmitted(frames.NOT_ALLOWED, "Your role does not allow this.")
+                raise NotAdmitted(frames.NOT_ALLOWED, "Your role does not allow this.", "waitlist.read")
             return topic_of(actor.organization_id)
         found = _TOPIC.fullmatch(topic)
         may = _MAY.get((found["kind"], found["view"])) if found else None
@@ -60,8 +63,8 @@ class TopicGate:
         object_id = UUID(found["id"])
         try:
             may(actor, object_id)
-        except Forbidden:
-            raise NotAdmitted(frames.NOT_ALLOWED, "Your role does not allow this.") from None
+        except Forbidden as forbidden:
+            raise NotAdmitted(frames.NOT_ALLOWED, "Your role does not allow this.", forbidden.operation) from None
         if await self._owner(found["kind"], object_id) != actor.organization_id:
             raise NotAdmitted(frames.NOT_ALLOWED, "There is no such object in this organization.")
         return topic

@@ -112,7 +112,7 @@ async def book(organization_id: UUID, body: VisitorBooking, call: AnonymouslyCom
         service_id=body.service_id,
         customer_id=customer_id,
         start=body.start,
-        contact_id=contact_id(call.ports.door.secret, person.email or person.phone or ""),
+        contact_id=contact_id(call.ports.door.secret, organization_id, person.email or person.phone or ""),
         code_id=call.new_id("code"),
         channel=_channel(person),
     )

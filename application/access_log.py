@@ -76,6 +76,13 @@ class AccessLog:
             self._counts.pop(kind, None)  # the next of its kind is the first again
             raise
 
+    async def note_refused(self, actor: Actor, fact: Counted) -> None:
+        """The same of what is refused in any case: that it cannot be noted now is logged."""
+        try:
+            await self.note(actor, fact)
+        except (Busy, JournalUnavailable) as unavailable:
+            _log.warning("what was refused to account %s is not noted: %s, %r", actor.account_id, fact, unavailable)
+
     async def run(self, every_s: float = 1.0) -> None:
         while True:
             await asyncio.sleep(every_s)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
-from application.sign_in import sign_in_name_id
+from application.sign_in import SecondFactorNeeded, sign_in_name_id
 
 T = TypeVar("T")
 
@@ -72,6 +72,9 @@ class Tries(Protocol):
         a bot with an account of its own must not fill for its guesses, have back what this try cost.
         """
 
+    async def give_back(self, spent: Sequence[tuple[str, Bucket]]) -> None:
+        """It was no guess, nor is it known to be the owner: each of ``spent`` has back what this try cost."""
+
 
 @dataclass(frozen=True, slots=True)
 class Try:
@@ -106,7 +109,12 @@ class Threshold:
         )
         if tried.wait_s > 0:
             raise TooManyTries(name_id, math.ceil(tried.wait_s))
-        found = await evaluate()
+        try:
+            found = await evaluate()
+        except SecondFactorNeeded:
+            # Half of a sign-in. Were the bucket full again, whoever has the password could guess codes without end.
+            await self.tries.give_back(tried.spent)
+            raise
         await self.tries.succeed(known, tried.spent)
         return found
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from application.booking import Book, book
 from application.decision import Decision, View
+from application.hoarding import hold_under_contact
 from application.notifying import Channel
 from application.one_time_codes import code_requested
 from application.visits import Confirm, confirm, visit_decision, visit_for
@@ -75,9 +76,13 @@ class IssueLink:
     link_id: UUID
 
 
-def contact_id(secret: bytes, contact: str) -> UUID:
-    """One e-mail address or number, by a keyed digest: so that its bookings can be counted without being told."""
-    digest = hmac.new(secret, b"contact/" + contact.strip().casefold().encode(), hashlib.sha256)
+def contact_id(secret: bytes, organization_id: UUID, contact: str) -> UUID:
+    """One e-mail address or number at one house, by a keyed digest: so its bookings can be counted without being told.
+
+    Of another house it is another id: they share no stream, and cannot tell whom they have in common.
+    """
+    said = b"contact/" + organization_id.bytes + b"/" + contact.strip().casefold().encode()
+    digest = hmac.new(secret, said, hashlib.sha256)
     return uuid5(CONTACTS, digest.hexdigest())
 
 
@@ -87,8 +92,12 @@ def visitor_of(organization_id: UUID, customer_id: UUID) -> Actor:
 
 
 def book_as_visitor(view: View, command: BookAsVisitor, actor: Actor, now: datetime) -> Decision:
-    """A hold, for a new customer: until the contact is proved, nothing must be told of what else is booked under it."""
+    """A hold, for a new customer: until the contact is proved, nothing must be told of what else is booked under it.
+
+    But that there is no room for more. Raises ``TooManyOpen``.
+    """
     ensure_may(actor, "appointment.book_public", subject_id=command.customer_id)
+    view.prepare([command.service_id, command.contact_id])
     service = view.require(Service, command.service_id, actor)
     if not service.terms.public:
         raise NotFound("service", command.service_id)
@@ -105,6 +114,9 @@ def book_as_visitor(view: View, command: BookAsVisitor, actor: Actor, now: datet
         hold_min=VISITOR_HOLD_MIN,
     )
     book(view, wanted, actor, now)
+    visit = view.get(Appointment, command.appointment_id)
+    assert visit
+    hold_under_contact(view, command.contact_id, visit, actor, now)
     view.ensure_new(Visitor, visitor_id(command.appointment_id))
     _request_code(view, command.appointment_id, command.customer_id, command)
     return visit_decision(view, command.appointment_id)

@@ -29,6 +29,8 @@ class SessionEnding(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     ACCOUNT_DISABLED = "account_disabled"
     ROLE_GRANTED = "role_granted"
+    ASSIGNED = "assigned"
+    """To other resources than before: every token names them."""
     SECOND_FACTOR_CHANGED = "second_factor_changed"
     KEY_REVOKED = "key_revoked"
     SUPERSEDED = "superseded"

@@ -255,7 +255,8 @@ def _sockets(ports: Ports, entrance: Entrance, settings: Settings) -> Sockets:
     feed = ChangeFeed(ports.reads, settings.kafka_partitions)
     broadcaster = Broadcaster(feed, RedisHintSource(needed(settings.redis_url, "redis_url")))
     gate, goes_on = TopicGate(ports.journal), entrance.ended.ensure_goes_on
-    node = Node(ports.verified.bearer, goes_on, gate, feed, broadcaster, ports.limits.sockets)
+    note = ports.access_log.note_refused
+    node = Node(ports.verified.bearer, goes_on, gate, feed, broadcaster, note, ports.limits.sockets)
     return Sockets(node, frozenset(settings.allowed_origins), ports.limits)
 
 

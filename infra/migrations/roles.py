@@ -11,7 +11,7 @@ APPENDER = "daybook_appender"
 
 _READ = ("stored_events", "receipts", "journal_epoch", "alembic_version")
 """Tables of ``public`` that are read by all roles and written by none of them."""
-_FOLLOWED = ("deliveries", "timers", "offer_rounds")
+_FOLLOWED = ("deliveries", "timers", "offer_rounds", "webhooks")
 """Schemas of what followers remember; migrations make them, unlike those of read models."""
 
 CREATE = f"""
@@ -37,7 +37,10 @@ END
 $roles$
 """  # noqa: S608  names from above
 
-THERE_IS_ALL = "SELECT to_regproc('vault.any_key') IS NOT NULL"
+THERE_IS_ALL = """
+SELECT to_regproc('vault.any_key') IS NOT NULL AND to_regclass('webhooks.delivery') IS NOT NULL
+    AND to_regclass('visitor_link') IS NOT NULL
+"""
 
 GRANT = f"""
 DO $rights$
@@ -50,18 +53,12 @@ BEGIN
             EXECUTE format('GRANT SELECT ON %s TO {API}, {FOLLOWER}, {AUDITOR}', durable);
         ELSE  -- credentials and the like: the API's alone
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO {API}', durable);
-            IF known = 'one_time_code' THEN  -- the notifier opens what it sends
-                EXECUTE format('GRANT SELECT (id, sealed, used_at, expires_at) ON %s TO {FOLLOWER}', durable);
-            END IF;
         END IF;
     END LOOP;
-    -- The notifier opens what is to be sent, and forgets a link that was.
-    IF to_regclass('public.one_time_code') IS NOT NULL THEN
-        GRANT SELECT ON public.one_time_code TO {FOLLOWER};
-    END IF;
-    IF to_regclass('public.visitor_link') IS NOT NULL THEN
-        GRANT SELECT, UPDATE (sealed) ON public.visitor_link TO {FOLLOWER};
-    END IF;
+    -- The notifier opens what it sends, and forgets a link that was; digests are not for it.
+    GRANT SELECT (id, sealed, used_at, expires_at) ON one_time_code TO {FOLLOWER};
+    GRANT SELECT (id, organization_id, appointment_id, customer_id, sealed, issued_at), UPDATE (sealed) ON visitor_link
+        TO {FOLLOWER};
     GRANT SELECT, INSERT ON stored_events, receipts TO {APPENDER};
     GRANT SELECT, UPDATE ON journal_epoch TO {APPENDER};  -- PostgreSQL asks for it of who locks a table
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {APPENDER};
@@ -73,6 +70,14 @@ BEGIN
     REVOKE CREATE ON SCHEMA public FROM {APPENDER};
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', append);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {API}, {FOLLOWER}', append);
+
+    -- What reads or writes beyond the walls does so by the rights of those who keep the rows.
+    GRANT CREATE ON SCHEMA vault, deliveries TO {FOLLOWER};
+    ALTER FUNCTION vault.any_key OWNER TO {FOLLOWER};
+    ALTER FUNCTION deliveries.note_report OWNER TO {FOLLOWER};
+    REVOKE CREATE ON SCHEMA vault, deliveries FROM {FOLLOWER};
+    REVOKE ALL ON FUNCTION deliveries.note_report FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION deliveries.note_report TO {API};
 END
 $rights$;
 GRANT USAGE ON SCHEMA vault TO {API}, {FOLLOWER};
@@ -81,5 +86,9 @@ GRANT SELECT ON ALL TABLES IN SCHEMA vault TO {FOLLOWER};
 GRANT USAGE ON SCHEMA {", ".join(_FOLLOWED)} TO {FOLLOWER}, {AUDITOR}, {API};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {", ".join(_FOLLOWED)} TO {FOLLOWER};
 GRANT SELECT ON ALL TABLES IN SCHEMA {", ".join(_FOLLOWED)} TO {AUDITOR};
+REVOKE ALL ON webhooks.secret FROM {AUDITOR};
 GRANT SELECT ON ALL TABLES IN SCHEMA deliveries TO {API};
+GRANT SELECT, INSERT, UPDATE, DELETE ON deliveries.report TO {API};
+GRANT SELECT ON webhooks.checkpoint, webhooks.endpoint, webhooks.delivery TO {API};
+GRANT SELECT, INSERT, UPDATE ON webhooks.secret TO {API};
 """  # noqa: S608  names from above

@@ -8,7 +8,8 @@ import redis
 
 from adapters.redis_limits import RedisLimits
 from application.rate_limits import Limit, LimitsUnavailable, Tell
-from application.sign_in_tries import Bucket, Threshold, TooManyTries, Try
+from application.sign_in import SecondFactorNeeded, SecondFactorRefused
+from application.sign_in_tries import PAIR, Bucket, Threshold, TooManyTries, Try
 
 NOWHERE = "redis://127.0.0.1:1/0"
 SLOW = Bucket(3, 1_000)
@@ -85,6 +86,37 @@ def test_success_makes_the_address_known_and_gives_back_what_the_try_cost(valkey
             ]
             await limits.succeed("other", (("own", SLOW),))
             await limits.succeed("nobody", ())
+
+    running(valkey_url, scenario)
+
+
+@pytest.mark.security(21, 22)
+def test_the_right_password_without_a_code_is_no_failed_try_and_a_wrong_code_is_one(valkey_url: str) -> None:
+    async def scenario(limits: RedisLimits) -> None:
+        threshold, ana = Threshold(limits, b"secret"), Try("ana@clinic.test", "a")
+
+        async def half() -> None:
+            raise SecondFactorNeeded
+
+        async def wrong_code() -> None:
+            raise SecondFactorRefused
+
+        # Given someone who comes in two steps, again and again
+        for _ in range(50):
+            with pytest.raises(SecondFactorNeeded):
+                await threshold.crossed(ana, half)
+
+        # When codes are guessed, with and without a first step before each
+        looked_at = 0
+        for _ in range(50):
+            with pytest.raises((SecondFactorRefused, TooManyTries)) as refusal:
+                await threshold.crossed(ana, wrong_code)
+            looked_at += refusal.type is SecondFactorRefused
+            with pytest.raises((SecondFactorNeeded, TooManyTries)):
+                await threshold.crossed(ana, half)
+
+        # Then as many are looked at as of passwords
+        assert PAIR.burst <= looked_at <= PAIR.burst + 2
 
     running(valkey_url, scenario)
 

@@ -6,6 +6,7 @@ import pytest
 
 from infra.embedded import EmbeddedStack
 from tests.api.house import House, opened_house
+from tests.api.post_office import PostOffice, open_post_office
 from tests.api.recurring_house import room_and_service
 from tests.api.running_api import RunningApi, running_api
 from tests.api.stranger import Stranger, open_to_the_public
@@ -35,3 +36,9 @@ def ada(house: House) -> Iterator[Stranger]:
     open_to_the_public(house)
     with house.api.client() as client:
         yield Stranger(house, client)
+
+
+@pytest.fixture
+def post_office(house: House) -> Iterator[PostOffice]:
+    with open_post_office(house) as post_office:
+        yield post_office

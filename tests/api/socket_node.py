@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
@@ -31,6 +31,7 @@ from application.feed import partition_of
 from application.hints import Hints
 from application.journal import Draft, Entry, Provenance
 from application.sign_in import Bearer, InvalidToken
+from domain.access import CallForbidden
 from domain.account import CustomerRegistered, Role
 from domain.fact import Fact
 from domain.permissions import Actor
@@ -148,6 +149,7 @@ class RunningNode:
     sockets: Sockets
     journal: MemoryJournal
     bearers: dict[str, Bearer] = field(default_factory=dict)
+    forbidden: list[CallForbidden] = field(default_factory=list)
 
     def sign_in(self, role: Role, organization_id: UUID = CLINIC, *, for_s: float = 600) -> tuple[str, Actor]:
         """A token and who it speaks for."""
@@ -194,26 +196,29 @@ class RunningNode:
 async def socket_node(postgres_url: str, redis_url: str, *, sweep_every_s: float = 2.0) -> AsyncIterator[RunningNode]:
     """A node behind a real uvicorn on a free port."""
     journal = MemoryJournal()
-    bearers: dict[str, Bearer] = {}
+    bearers, forbidden = dict[str, Bearer](), list[CallForbidden]()
 
     def authenticate(token: str) -> Bearer:
         if token not in bearers:
             raise InvalidToken
         return bearers[token]
 
+    async def note(_: Actor, refused: CallForbidden) -> None:
+        forbidden.append(refused)
+
     async with AsyncConnectionPool(
         postgres_url, min_size=1, max_size=4, open=False, kwargs={"autocommit": True}
     ) as pool:
         feed = ChangeFeed(Walls(pool), PARTITIONS)
         broadcaster = Broadcaster(feed, RedisHintSource(redis_url), sweep_every_s)
-        sockets = Sockets(Node(authenticate, lambda _: None, TopicGate(journal), feed, broadcaster))
+        sockets = Sockets(Node(authenticate, lambda _: None, TopicGate(journal), feed, broadcaster, note))
         app = FastAPI()
         app.state.sockets = sockets
         app.include_router(stream.router)
         running = asyncio.create_task(sockets.run())
         try:
             async with served(app) as port:
-                yield RunningNode(f"ws://127.0.0.1:{port}/v1/stream", sockets, journal, bearers)
+                yield RunningNode(f"ws://127.0.0.1:{port}/v1/stream", sockets, journal, bearers, forbidden)
         finally:
             running.cancel()
             with suppress(asyncio.CancelledError):
@@ -293,6 +298,3 @@ async def client(node: RunningNode, token: str | None = None, **options: Any) ->
             await speaking.say(op="init", token=token)
             assert await speaking.hear() == {"op": "ready"}
         yield speaking
-
-
-A_MONTH = timedelta(days=31)

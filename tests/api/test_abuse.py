@@ -4,8 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from tests.api.house import House, made, problem
+from domain.self_service import SelfServiceTerms
+from tests.api.house import House, made, opened_house, problem
 from tests.api.running_api import NINE
+from tests.api.stranger import Stranger, open_to_the_public
+
+HOLDS_MAX, BOOKINGS_MAX = SelfServiceTerms().open_holds_max, SelfServiceTerms().bookings_ahead_max
 
 
 @pytest.mark.security(9)
@@ -33,6 +37,32 @@ def test_no_step_is_skipped(house: House) -> None:
     path = f"/appointments/{held['id']}/cancel"
     made(house.post(path, role="staff", **{"If-Match": '"v1"'}), 200)
     problem(house.post(f"/appointments/{held['id']}/confirm", role="staff"), 409, "not-in-that-state")
+
+
+@pytest.mark.security(10)
+def test_one_contact_holds_no_more_of_a_house_than_its_terms_allow_and_another_house_is_not_concerned(
+    ada: Stranger,
+) -> None:
+    ada.email = "greedy@mail.test"
+    starts = [f"2026-12-{day}T{hour:02}:00:00Z" for day in (14, 15, 16) for hour in range(9, 17)]
+    held = [ada.holds(start) for start in starts[:HOLDS_MAX]]
+
+    refused = problem(ada.asks_for(starts[HOLDS_MAX]), 409, "too-many-open")
+
+    assert (refused["counted"], refused["allowed"]) == ("holds", HOLDS_MAX)
+    ada.name, ada.email = "Another name", "Greedy@Mail.test"
+    problem(ada.asks_for(starts[HOLDS_MAX]), 409, "too-many-open")
+    neighbour = opened_house(ada.house.api)
+    open_to_the_public(neighbour)
+    assert Stranger(neighbour, ada.client, email=ada.email).holds(starts[0])["status"] == "held"
+    for visit in held:  # a booking is no hold, but counts as one that is to come
+        made(ada.confirms(visit), 200)
+    for start in starts[HOLDS_MAX:BOOKINGS_MAX]:
+        ada.books(start)
+    refused = problem(ada.asks_for(starts[BOOKINGS_MAX]), 409, "too-many-open")
+    assert (refused["counted"], refused["allowed"]) == ("bookings", BOOKINGS_MAX)
+    ada.email = "modest@mail.test"
+    assert ada.holds(starts[BOOKINGS_MAX])["status"] == "held"
 
 
 @pytest.mark.security(10)

@@ -4,12 +4,14 @@ SECURITY.md rows 18, 20 and 37.
 """
 
 import re
+import time
 
 import httpx
 import pytest
 from argon2 import PasswordHasher
 
-from tests.api.house import PASSWORD, House, key, made, problem
+from application.sign_in_tries import OWN
+from tests.api.house import OFFICE_HOURS, PASSWORD, House, key, made, problem
 from tests.api.people_at_the_door import (
     Someone,
     change,
@@ -78,6 +80,30 @@ def test_a_role_is_granted_by_owners_alone_and_the_next_session_has_it(house: Ho
     problem(to_customer, 422, "invalid-value")
 
 
+@pytest.mark.security(37)
+def test_who_is_assigned_has_to_sign_in_again_and_then_reaches_that_alone(house: House) -> None:
+    someone = member(house, "staff")
+    made(someone.client.get(f"/v1/appointments/{house.appointment_id}"), 200)
+    room = {"name": "Room 2", "kind": "room", "time_zone": "UTC", "working_hours": OFFICE_HOURS}
+    body = {"resource_ids": [made(house.post("/resources", room))["id"]]}
+
+    made(house["owner"].put(f"/v1/accounts/{someone.id}/assignment", json=body, headers=key()), 200)
+
+    problem(someone.refreshes(), 401, "refresh-refused")
+    until_refused(someone)
+    assert [one["because"] for one in noted(house, "access.session_ended.v1", someone.id)] == ["assigned"]
+    someone.signs_in_again()
+    assert someone.client.get(f"/v1/appointments/{house.appointment_id}").status_code in {403, 404}
+
+
+def until_refused(someone: Someone) -> None:
+    """Every process hears of ended sessions within seconds."""
+    deadline = time.monotonic() + 5
+    while someone.client.get("/v1/services").status_code != 401:
+        assert time.monotonic() < deadline, "the token is still good"
+        time.sleep(0.05)
+
+
 def test_an_organization_is_never_without_an_owner(house: House) -> None:
     first = founder(house.api)
     problem(_granted(first, first.id, "staff"), 409, "last-owner")
@@ -132,6 +158,26 @@ def test_a_change_of_password_that_is_repeated_does_not_undo_a_later_one(house: 
 
     assert again.headers["Idempotent-Replay"] == "true"
     someone.signs_in_again(PASSWORD)
+
+
+@pytest.mark.security(21)
+def test_whoever_has_stolen_a_token_guesses_the_password_no_faster_than_at_signing_in(house: House) -> None:
+    someone = member(house, "staff")
+
+    def guess(number: int) -> httpx.Response:
+        if number % 2:
+            return someone.post("/auth/second-factor", {"password": f"guess {number}"})
+        return someone.post("/auth/password", {"current_password": f"guess {number}", "new_password": NEW})
+
+    answers = [guess(number) for number in range(2 * OWN.burst)]
+
+    looked_at = [answer.status_code for answer in answers].count(422)
+    assert OWN.burst <= looked_at <= OWN.burst + 3
+    problem(answers[-1], 429, "too-many-requests")
+    assert int(answers[-1].headers["Retry-After"]) <= OWN.every_s
+    problem(someone.tries(), 429, "too-many-requests")  # it is the same bucket
+    reasons = [one["reason"] for one in noted(house, "access.sign_in_refused.v1", someone.id)]
+    assert reasons == ["wrong_password", "too_many"]
 
 
 @pytest.mark.security(37)

@@ -17,9 +17,11 @@ from adapters.vault import PostgresVault, Seal
 from adapters.walls import Walls
 from api.edge import Edge
 from api.metrics import Metrics
+from application.journal import JournalUnavailable
 from application.vault import Person
 from application.writer import Busy, Writer
 from tests.api.house import House, key, made, problem
+from tests.api.people_at_the_door import noted
 from tests.api.running_api import KEY, RunningApi
 
 
@@ -80,6 +82,23 @@ def test_a_writer_that_has_too_much_to_do_asks_to_try_again(house: House, monkey
 
     problem(answer, 503, "stale-decision")
     assert answer.headers["Retry-After"]
+
+
+@pytest.mark.security(37)
+@pytest.mark.parametrize(("role", "trouble"), [("customer", Busy), ("staff", JournalUnavailable)])
+def test_what_is_forbidden_is_forbidden_though_it_cannot_be_noted(
+    house: House, role: str, trouble: type[Exception], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise trouble
+
+    with monkeypatch.context() as while_away:
+        while_away.setattr(Writer, "submit", away)
+        problem(house[role].get("/v1/audit/facts"), 403, "forbidden")
+    assert [trouble.__name__ in record.getMessage() for record in caplog.records] == [True]
+
+    problem(house[role].get("/v1/audit/facts"), 403, "forbidden")
+    assert noted(house, "access.call_forbidden.v1", house.account_ids[role])  # the first of its minute is still to come
 
 
 def put_back(house: House, customer_id: str, person: Person) -> None:

@@ -2,8 +2,9 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,6 +17,7 @@ from infra.settings import load_settings
 from tests.api.house import PASSWORD, House, key, opened_house, problem, sign_in
 from tests.api.running_api import RunningApi, running_api
 
+SECRETS = frozenset({"password", "current_password", "code", "token"})
 NOWHERE = "redis://127.0.0.1:1/0"
 ACCOUNT_PER_S, ADDRESS_PER_S = 2, 8
 
@@ -168,6 +170,10 @@ def test_while_redis_is_away_bookings_go_on_and_the_doors_are_shut(
             staff.post("/v1/auth/token", data=form),
             staff.post("/v1/organizations", json={}, headers=key()),
             staff.post("/v1/auth/register", json={}, headers=key()),
+            staff.post("/v1/auth/password", json={}, headers=key()),
+            staff.post("/v1/auth/second-factor/confirm", json={}, headers=key()),
+            staff.post(f"/v1/public/{house.id}/appointments", json={}, headers=key()),
+            staff.post(f"/v1/public/appointments/{house.appointment_id}/confirm", json={}, headers=key()),
         ):
             problem(refused, 503, "unavailable")
             assert int(refused.headers["Retry-After"]) >= 1
@@ -184,6 +190,44 @@ def test_every_door_of_the_table_is_a_route(api: RunningApi) -> None:
     }
 
     assert DOORS.keys() <= routes
+
+
+PROVES_ITSELF = re.compile(r"/v1/callbacks/|/v1/auth/token$")
+"""Providers sign what they call back with; what is asked of the token's door is counted by what it is tried with."""
+
+
+@pytest.mark.security(10, 33)
+def test_whatever_anyone_may_send_who_is_not_signed_in_has_a_door(api: RunningApi) -> None:
+    open_to_anyone = {
+        (method.upper(), path)
+        for path, methods in api.app.openapi()["paths"].items()
+        for method, declared in methods.items()
+        if method != "get" and not declared.get("security") and not PROVES_ITSELF.match(path)
+    }
+
+    assert open_to_anyone
+    assert open_to_anyone <= DOORS.keys()
+
+
+@pytest.mark.security(21, 22, 33)
+def test_whatever_is_tried_with_a_password_or_a_code_has_a_door(api: RunningApi) -> None:
+    document = api.app.openapi()
+    schemas = document["components"]["schemas"]
+
+    def takes_a_secret(declared: Mapping[str, Any]) -> bool:
+        content = declared.get("requestBody", {}).get("content", {}).get("application/json", {})
+        named = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+        return not SECRETS.isdisjoint(schemas.get(named, {}).get("properties", {}))
+
+    tried = {
+        (method.upper(), path)
+        for path, methods in document["paths"].items()
+        for method, declared in methods.items()
+        if takes_a_secret(declared)
+    }
+
+    assert ("POST", "/v1/auth/second-factor/remove") in tried
+    assert tried - {("POST", "/v1/accounts")} <= DOORS.keys()  # there a password is given to someone, not tried
 
 
 def test_in_production_the_table_holds_and_elsewhere_a_hundred_times_as_much() -> None:

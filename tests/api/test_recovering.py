@@ -1,27 +1,13 @@
 """Links that are sent: verified addresses, forgotten passwords. SECURITY.md rows 20, 22 and 23."""
 
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from statistics import median
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from psycopg_pool import ConnectionPool
 
-from adapters.fact_codec import FactMapper
-from adapters.journal_streams import JournalStreams
-from adapters.message_rendering import JinjaRenderer
-from adapters.one_time_codes import SealedCodes
-from adapters.vault import Seal, VaultContacts
-from adapters.visitors import PostgresLinksToSend
-from application.dispatching import Dispatcher
 from domain.one_time_code import Purpose
-from infra.provider_fake import Outbox, OutboxMessage, running_fake
-from projections.delivery_ledger import PostgresLedger
 from tests.api.house import PASSWORD, House, key, made, problem
 from tests.api.people_at_the_door import (
     Someone,
@@ -32,8 +18,8 @@ from tests.api.people_at_the_door import (
     registered,
     timed,
 )
+from tests.api.post_office import PostOffice
 from tests.api.running_api import RunningApi
-from tests.projections.front_desk import senders
 
 NEW = "four oranges on a train"
 RESET, VERIFY = Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL
@@ -203,48 +189,6 @@ def test_who_changes_the_address_of_a_customer_does_not_get_at_the_account(house
     made(asks_for_reset(house.api, "eve@x.test"), 202)
 
     assert links_requested(house.api, RESET, someone.id) == 0
-
-
-@dataclass
-class PostOffice:
-    """Where the messages of the API's own journal arrive, worked off by a real notifier's dispatcher."""
-
-    outbox: Outbox
-    dispatcher: Dispatcher
-
-    def mail(self, to: str, about: str) -> OutboxMessage:
-        deadline = time.monotonic() + 30
-        while True:
-            self.dispatcher.step()
-            for mail in list(self.outbox.messages):
-                if mail.to == to and about in mail.subject:
-                    return mail
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.05)
-
-
-@pytest.fixture
-def post_office(house: House) -> Iterator[PostOffice]:
-    outbox = Outbox()
-    with (
-        running_fake(outbox) as url,
-        ConnectionPool[Any](house.api.settings.database_url, min_size=1, max_size=12) as pool,
-        ThreadPoolExecutor(8) as threads,
-    ):
-        dispatcher = Dispatcher(
-            ledger=PostgresLedger(pool),
-            streams=JournalStreams(pool, FactMapper()),
-            contacts=VaultContacts(pool, Seal(bytes(32))),
-            enclosures=SealedCodes(pool, Seal(bytes(32))),
-            links=PostgresLinksToSend(pool, Seal(bytes(32))),
-            renderer=JinjaRenderer(),
-            senders=senders(url, 5.0),
-            clock=house.api.clock,
-            threads=threads,
-            public_url=house.api.settings.public_url,
-        )
-        yield PostOffice(outbox, dispatcher)
-        dispatcher.drain()
 
 
 @pytest.mark.security(23)

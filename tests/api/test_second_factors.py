@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
+from application.sign_in_tries import PAIR
 from domain.one_time_code import Purpose
 from tests.api.house import PASSWORD, House, key, made, opened_house, problem
 from tests.api.people_at_the_door import (
@@ -59,6 +60,17 @@ def test_signing_in_takes_a_code_and_no_code_is_good_twice(house: House) -> None
     made(someone.tries(otp=f" {someone.code()[:3]} {someone.code()[3:]}"), 200)
     signed_in = [one["method"] for one in noted(house, "access.signed_in.v1", someone.id)]
     assert signed_in == ["password", "password_and_code", "password_and_code"]
+
+
+@pytest.mark.security(21)
+def test_who_comes_in_two_steps_is_not_slowed_down_for_the_first(house: House) -> None:
+    someone = member(house, "staff")
+    someone.enrols()
+
+    for _ in range(2 * PAIR.burst):
+        problem(someone.tries(), 401, "second-factor-needed")
+
+    made(someone.tries(otp=someone.code()), 200)
 
 
 def test_what_is_kept_of_a_second_factor_is_neither_secret_nor_code(house: House) -> None:

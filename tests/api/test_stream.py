@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -16,7 +17,6 @@ from adapters.redis_fanout import RedisHints
 from api import stream
 from domain.account import Role
 from tests.api.socket_node import (
-    A_MONTH,
     NINE,
     NoHints,
     Positions,
@@ -28,6 +28,7 @@ from tests.api.socket_node import (
 )
 from tests.waiting import until
 
+A_MONTH = timedelta(days=31)
 positions = Positions()
 
 

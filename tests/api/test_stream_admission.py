@@ -35,6 +35,7 @@ def test_another_organizations_object_and_one_that_does_not_exist_are_refused_al
                 await subscriber.say(op="subscribe", id="a", topic=f"resource:{uuid4()}:calendar", since=0)
                 assert await subscriber.hear() == refused
                 assert (refused["op"], refused["id"], refused["code"]) == ("error", "a", 4403)
+                assert node.forbidden == []  # the policy has nothing against it: there is no such object for the owner
                 await subscriber.follow(mine)
                 projector.write(positions(1), foreign, organization_id=OTHER_CLINIC)
                 await asyncio.to_thread(projector.write, own := positions(1), mine)
@@ -58,6 +59,8 @@ def test_a_customer_follows_their_own_appointments_and_nobody_elses_nor_a_resour
                 for topic in (others, calendar):
                     await customer.say(op="subscribe", id="b", topic=topic)
                     assert (await customer.hear())["code"] == 4403
+                operations = [one.operation for one in node.forbidden]
+                assert operations == ["appointment.read", "calendar.read"]
                 assert await staff.follow(others) == []
 
     asyncio.run(scenario())

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from domain.visitor import CODES_MAX, VISITOR_HOLD_MIN
-from tests.api.house import House, key, made, problem
+from tests.api.house import House, key, made, opened_house, problem
 from tests.api.running_api import MONDAY, RunningApi
 from tests.api.stranger import Stranger, open_to_the_public
 
@@ -38,8 +38,6 @@ def test_anyone_sees_what_is_open_to_the_public_and_nothing_else(ada: Stranger, 
 
 
 def test_an_organization_without_public_services_is_not_found(api: RunningApi, ada: Stranger) -> None:
-    from tests.api.house import opened_house
-
     private = opened_house(api)
 
     for path in (f"/{private.id}", f"/{private.id}/services", f"/{uuid4()}", f"/{uuid4()}/services"):

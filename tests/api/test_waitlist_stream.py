@@ -9,6 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.api.house import House, made, opened_house
+from tests.api.people_at_the_door import noted
 from tests.api.waiting_house import Waiting
 
 
@@ -87,17 +88,21 @@ def test_what_happens_in_one_house_is_not_told_in_another(waiting: Waiting) -> N
     assert asyncio.run(follow())["data"]["id"] == own
 
 
-def test_customers_do_not_follow_the_waitlist(waiting: Waiting) -> None:
+@pytest.mark.security(37)
+def test_customers_do_not_follow_the_waitlist_and_the_auditor_sees_that_they_tried(waiting: Waiting) -> None:
     async def try_it() -> dict[str, Any]:
         socket = await opened(waiting.house, "customer")
-        await socket.say(op="subscribe", id="a", topic="organization:waitlist")
-        refused = await socket.hears()
+        for _ in range(3):
+            await socket.say(op="subscribe", id="a", topic="organization:waitlist")
+            refused = await socket.hears()
         await socket.connection.close()
         return refused
 
     refused = asyncio.run(try_it())
 
     assert (refused["op"], refused["code"]) == ("error", 4403)
+    [seen] = noted(waiting.house, "access.call_forbidden.v1", waiting.house.account_ids["customer"])
+    assert (seen["operation"], seen["times"]) == ("waitlist.read", 1)  # the others of this minute are counted
 
 
 def test_what_availability_tells_of_an_offer_is_no_more_than_that_something_changed(waiting: Waiting) -> None:

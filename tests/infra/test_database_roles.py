@@ -8,6 +8,7 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 
 from infra.database_roles import role_of, url_for
+from infra.migrations import migrate
 from infra.migrations.roles import APPENDER
 from projections.walls import API, AUDITOR, FOLLOWER
 
@@ -85,16 +86,62 @@ def test_who_may_append_appends_by_the_function(postgres_url: str, role: str, *,
         (FOLLOWER, "SELECT * FROM refresh_token"),
         (FOLLOWER, "SELECT digest FROM one_time_code"),
         (FOLLOWER, "UPDATE one_time_code SET tries = 0"),
+        (FOLLOWER, "SELECT digest FROM visitor_link"),
+        (FOLLOWER, "UPDATE visitor_link SET digest = digest"),
         (FOLLOWER, "SELECT * FROM second_factor"),
         (FOLLOWER, "UPDATE vault.record SET sealed = ''"),
         (AUDITOR, "SELECT * FROM vault.record"),
         (AUDITOR, "SELECT * FROM credential"),
         (AUDITOR, "DELETE FROM timers.timer"),
+        (AUDITOR, "SELECT * FROM webhooks.secret"),
+        (API, "DELETE FROM webhooks.endpoint"),
     ],
 )
 def test_a_role_may_not_do_what_its_processes_never_do(postgres_url: str, role: str, statement: LiteralString) -> None:
     with psycopg.connect(_as_a_user_of(postgres_url, role)) as connection, pytest.raises(InsufficientPrivilege):
         connection.execute(statement)
+
+
+RIGHTS = """
+SELECT 'schema', nspname, '', (aclexplode(nspacl)).* FROM pg_namespace
+UNION ALL SELECT 'table', oid::regclass::text, '', (aclexplode(relacl)).* FROM pg_class
+UNION ALL SELECT 'column', attrelid::regclass::text, attname, (aclexplode(attacl)).* FROM pg_attribute
+UNION ALL SELECT 'function', oid::regprocedure::text, '',
+    (aclexplode(coalesce(proacl, acldefault('f', proowner)))).* FROM pg_proc
+UNION ALL SELECT 'owner', oid::regprocedure::text, '', proowner, 0, '', false FROM pg_proc WHERE prosecdef
+"""
+FORGET_RIGHTS = f"""
+DO $restored$
+DECLARE one text; durable regclass; its_function regprocedure;
+BEGIN
+    FOREACH one IN ARRAY ARRAY['public', 'vault', 'deliveries', 'timers', 'offer_rounds', 'webhooks'] LOOP
+        FOR durable IN SELECT oid FROM pg_class WHERE relnamespace = one::regnamespace AND relkind = 'r' LOOP
+            EXECUTE format('REVOKE ALL ON %s FROM {API}, {FOLLOWER}, {AUDITOR}, {APPENDER}', durable);
+        END LOOP;
+        FOR its_function IN SELECT oid FROM pg_proc WHERE pronamespace = one::regnamespace AND prosecdef LOOP
+            EXECUTE format('ALTER FUNCTION %s OWNER TO CURRENT_USER', its_function);
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM {API}, {FOLLOWER}, {AUDITOR}', its_function);
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', its_function);
+        END LOOP;
+        EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %I FROM {APPENDER}', one);
+        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM {API}, {FOLLOWER}, {AUDITOR}, {APPENDER}', one);
+    END LOOP;
+END
+$restored$
+"""
+
+
+def test_migrating_a_database_that_was_restored_without_its_rights_gives_all_of_them_again(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        before = set(connection.execute(RIGHTS).fetchall())
+        connection.execute(FORGET_RIGHTS.encode())
+        assert len(set(connection.execute(RIGHTS).fetchall()) & before) < len(before)
+
+    migrate(postgres_url)
+
+    with psycopg.connect(postgres_url) as connection:
+        after = set(connection.execute(RIGHTS).fetchall())
+    assert after == before
 
 
 def test_the_vault_key_can_be_tried_before_any_organization_is_known(postgres_url: str) -> None:
