@@ -122,7 +122,7 @@ def test_no_one_signs_up_with_an_organization_that_does_not_exist(house: House) 
     ("password", "accepted"),
     [
         ("seven77", False),
-        ("eight888", True),
+        ("qzv8wmk2", True),
         ("x y" * 42, True),  # 126
         ("é" * 64, False),  # one letter only
         ("éèê " * 16, True),
