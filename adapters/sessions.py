@@ -44,7 +44,7 @@ UPDATE sign_in_session SET ended_at = now(), because = %s WHERE id IN (
 """
 _FIND = """
 SELECT s.id, s.account_id, t.used_at IS NOT NULL, t.used_at > now() - %s, t.retry_key, t.successor,
-       least(t.expires_at, s.over_at) <= now()
+       least(t.expires_at, s.over_at) <= now(), s.method
 FROM refresh_token t JOIN sign_in_session s ON s.id = t.session_id WHERE t.digest = %s FOR UPDATE
 """
 _USE = "UPDATE refresh_token SET used_at = now(), retry_key = %s, successor = %s WHERE digest = %s"
@@ -82,7 +82,7 @@ class PostgresSessions:
         self._announce = announce
 
     async def begin(self, actor: Actor, method: SignInMethod) -> tuple[Session, str]:
-        session, token = Session(uuid4(), actor.account_id), secrets.token_urlsafe(TOKEN_BYTES)
+        session, token = Session(uuid4(), actor.account_id, method), secrets.token_urlsafe(TOKEN_BYTES)
         values = (session.id, session.account_id, actor.organization_id, method.value, SESSION_MAX)
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(_FORGET, (session.account_id, KEPT_FOR))
@@ -138,10 +138,10 @@ class PostgresSessions:
             row = await cursor.fetchone()
             if row is None:
                 return RefreshRefused()
-            session_id, account_id, used, just_now, first_retry_key, successor_digest, over = row
+            session_id, account_id, used, just_now, first_retry_key, successor_digest, over, method = row
             if over:
                 return RefreshRefused()
-            session, successor = Session(session_id, account_id), self._successor(token)
+            session, successor = Session(session_id, account_id, SignInMethod(method)), self._successor(token)
             if not used:
                 await cursor.execute(_USE, (retry_digest, _digest(successor), _digest(token)))
                 await cursor.execute(_ISSUE, (_digest(successor), session_id, IDLE_MAX))

@@ -181,7 +181,7 @@ def door(answer: type[BaseModel], operation_id: str) -> dict[str, Any]:
     return {
         "operation_id": operation_id,
         "response_model": answer,
-        "responses": problems_at((400, 401, 413, 422, 429, 503)),
+        "responses": problems_at((400, 401, 404, 409, 413, 422, 429, 503)),
         "openapi_extra": {"parameters": [{**_KEY, "required": False}]},
     }
 

@@ -47,6 +47,8 @@ DOORS: Final[Mapping[tuple[str, str], Limit]] = {
     ("POST", "/v1/public/appointments/{appointment_id}/codes"): Limit("visitor-codes", 60, 3_600),
     ("POST", "/v1/public/appointments/{appointment_id}/confirm"): _VISITOR_CODES_TRIED,
     ("POST", "/v1/public/appointments/{appointment_id}/link"): _VISITOR_CODES_TRIED,
+    ("POST", "/v1/auth/oidc/{organization_id}/start"): Limit("oidc-sign-in", 60, 60),
+    ("POST", "/v1/auth/oidc/link"): Limit("oidc-link", 60, 600),
 }
 """By method and path as declared. What makes something for nothing, or is tried with a secret: shut without Redis.
 

@@ -16,6 +16,7 @@ from application.holidays import HolidayCalendar
 from application.journal import Journal
 from application.machine_clients import ApiKeys
 from application.manage_links import ManageLinks, UnprovedPeople
+from application.oidc import Oidc
 from application.one_time_codes import OneTimeCodes
 from application.parcels import Secrets
 from application.recurrences import Recurrences
@@ -72,6 +73,7 @@ class Ports:
     fence: ReadFence
     digest_secret: bytes
     partners: Partners
+    oidc: Oidc
     outages: tuple[type[Exception], ...] = ()
 
 

@@ -11,6 +11,7 @@ from application.callbacks import CallbackRefused
 from application.ended_sessions import SessionsUnknown
 from application.journal import JournalUnavailable
 from application.machine_clients import ClientRefused
+from application.oidc import OidcRefused, ProviderUnavailable
 from application.sessions import RefreshRefused
 from application.sign_in import InvalidToken, SecondFactorNeeded, SecondFactorRefused, SignInRefused
 from application.visiting import CodeUnderWay
@@ -39,6 +40,10 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     account_refusals.LastOwner: Kind("last-owner", 409, "The organization would be left without an owner."),
     account_refusals.AlreadySo: Kind("already-so", 409, "It is so already."),
     account_refusals.WrongPassword: Kind("wrong-password", 422, "That is not the present password."),
+    account_refusals.IdentityTaken: Kind("identity-taken", 409, "This identity is linked with another account."),
+    account_refusals.IdentityUnlinked: Kind(
+        "identity-unlinked", 401, "No account is linked with this identity; sign in to yours and link it."
+    ),
     account_refusals.CodeRefused: Kind("code-refused", 422, "The code is wrong, was used or replaced, or is over."),
     refusals.SlotTaken: Kind("slot-taken", 409, "The slot is taken."),
     refusals.OutsideWorkingHours: Kind("outside-working-hours", 409, "The resource does not work at that time."),
@@ -81,6 +86,8 @@ REFUSALS: Mapping[type[Exception], Kind] = {
     CallbackRefused: Kind("callback-refused", 403, "This is not signed by the provider, or too old."),
     SecondFactorNeeded: Kind("second-factor-needed", 401, "Signing in to this account takes a code: send otp too."),
     SecondFactorRefused: Kind("second-factor-refused", 401, "The code is wrong, was used, or is one too many."),
+    OidcRefused: Kind("oidc-refused", 401, "The sign-in by the identity provider does not hold; begin again."),
+    ProviderUnavailable: Kind("identity-provider-unavailable", 503, "The identity provider cannot be used now."),
     RefreshRefused: Kind("refresh-refused", 401, "The refresh token is unknown, expired, used or revoked; sign in."),
 }
 """Proved complete by a test: every Refusal of the domain has its row."""

@@ -151,6 +151,15 @@ def zone_named(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+def version_of(answer: bytes) -> int:
+    """The version that an answer of the writer tells."""
+    return msgspec.json.decode(answer, type=_Versioned).version
+
+
+class _Versioned(msgspec.Struct):
+    version: int
+
+
 def json_of(value: Any) -> Any:
     """The value as plain JSON values."""
     return msgspec.to_builtins(value)

@@ -8,10 +8,12 @@ from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api import oidc_tickets
 from api.account_shapes import RegisteredShape, TokenShape
 from api.api_keys import client_of
 from api.commanding import AnonymouslyCommanded, answered, idempotency_key
 from api.contract import command, door
+from api.oidc_shapes import VERIFIER
 from api.operation import Operation
 from api.passwords import NewPassword
 from api.ports import ports_of
@@ -23,6 +25,7 @@ from api.values import (
     CODE_CHARS_MAX,
     EMAIL_CHARS_MAX,
     PASSWORD_CHARS_MAX,
+    TOKEN_CHARS_MAX,
     Body,
     Email,
     Locale,
@@ -41,6 +44,11 @@ router = APIRouter(prefix="/v1/auth", tags=["sign-in"], route_class=Operation)
 
 REFRESH_TOKEN_CHARS_MAX = 256
 CLIENT_CHARS_MAX = 100
+NEEDED = {
+    "password": ("username", "password"),
+    "refresh_token": ("refresh_token",),
+    oidc_tickets.GRANT: ("ticket", "code_verifier"),
+}
 
 
 class Registration(Body):
@@ -66,7 +74,7 @@ class Registration(Body):
 
 
 @router.post("/token", **door(TokenShape, "issueToken"))
-async def issue_token(
+async def issue_token(  # noqa: PLR0913, PLR0917  the fields of a form
     request: Request,
     grant_type: Annotated[str, Form(max_length=40, examples=["password"])],
     username: Annotated[str | None, Form(max_length=EMAIL_CHARS_MAX, description="The e-mail address.")] = None,
@@ -75,11 +83,16 @@ async def issue_token(
     client_id: Annotated[str | None, Form(max_length=CLIENT_CHARS_MAX)] = None,
     client_secret: Annotated[str | None, Form(max_length=CLIENT_CHARS_MAX)] = None,
     otp: Annotated[str | None, Form(max_length=CODE_CHARS_MAX, description="A code, where it takes one.")] = None,
+    ticket: Annotated[str | None, Form(max_length=TOKEN_CHARS_MAX, description="Of an identity provider.")] = None,
+    code_verifier: Annotated[str | None, Form(pattern=VERIFIER)] = None,
 ) -> Response:
     """An access token (10 minutes) and a refresh token, for a password or for the refresh token before; an access token
     alone for a program that shows its API key, here or as HTTP Basic (client_credentials).
 
     An account with a second factor needs ``otp`` besides the password: a code of the device, or a recovery code.
+
+    Whoever comes back from their identity provider brings the ticket, and the verifier of the challenge that they began
+    with.
 
     A refresh token is good for one use: a second one revokes all that descend from the same sign-in. With an
     Idempotency-Key, which is optional here, a refresh whose answer was lost can be asked for again.
@@ -94,12 +107,14 @@ async def issue_token(
         case "client_credentials":
             program = await client_of(request, client_id, client_secret)
             return shown({**_token(door, program), "scope": " ".join(sorted(program.scopes or ()))})
-        case "password" | "refresh_token":
-            needed = ("username", "password") if grant_type == "password" else ("refresh_token",)
+        case oidc_tickets.GRANT if ticket is not None and code_verifier is not None:
+            actor, successor = await oidc_tickets.signed_in_by_ticket(request, ticket, code_verifier)
+        case "password" | "refresh_token" | oidc_tickets.GRANT:
+            needed = NEEDED[grant_type]
             errors = [{"pointer": f"/{name}", "detail": "Field required"} for name in needed]
             raise Rejected("invalid-request", f"grant_type {grant_type} needs {' and '.join(needed)}.", errors=errors)
         case _:
-            raise Rejected("unsupported-grant", "grant_type is password, refresh_token or client_credentials.")
+            raise Rejected("unsupported-grant", f"grant_type is {', '.join(NEEDED)} or client_credentials.")
     return shown({**_token(door, actor), "refresh_token": successor})
 
 

@@ -18,6 +18,7 @@ from domain import (
     appointment,
     booking_page,
     contact,
+    identity_provider,
     location,
     one_time_code,
     organization,
@@ -39,6 +40,7 @@ from domain.appointment import Appointment
 from domain.booking_page import BookingPage
 from domain.contact import Contact
 from domain.fact import Fact
+from domain.identity_provider import ExternalIdentity, IdentityProvider
 from domain.location import Location
 from domain.one_time_code import OneTimeCode
 from domain.organization import Directory, Organization
@@ -81,6 +83,8 @@ State = (
     | Visitor
     | Webhook
     | WebhookList
+    | IdentityProvider
+    | ExternalIdentity
 )
 Owned = (
     Organization
@@ -95,6 +99,7 @@ Owned = (
     | Session
     | Series
     | Webhook
+    | IdentityProvider
 )
 """States that belong to an organization and are known by their id."""
 
@@ -126,6 +131,8 @@ EVOLVE: dict[str, Callable[..., State]] = {
     "webhook": webhook.evolve,
     "webhook_list": webhook.evolve_list,
     "visitor": visitor.evolve,
+    "identity_provider": identity_provider.evolve,
+    "external_identity": identity_provider.evolve_identity,
 }
 """How each kind of stream evolves, by the first word of its facts' topics."""
 

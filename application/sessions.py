@@ -27,6 +27,7 @@ class Session:
 
     id: UUID
     account_id: UUID
+    method: SignInMethod
 
 
 @dataclass(frozen=True, slots=True)

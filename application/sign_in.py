@@ -29,11 +29,12 @@ from domain.access import (
     SignInRejected,
 )
 from domain.account import Account, AccountStatus, SignInName
+from domain.identity_provider import ExternalIdentity
 from domain.organization import Organization
 from domain.permissions import Actor
 from domain.sign_in_demands import narrowed
 
-A = TypeVar("A", Account, SignInName, Organization)
+A = TypeVar("A", Account, SignInName, ExternalIdentity, Organization)
 
 SIGN_IN_NAMES = UUID("5f7c1f1e-0b1c-4f0e-9f55-0a6f3a1c7d10")
 """The namespace of the streams of sign-in names."""
@@ -121,7 +122,25 @@ async def sign_in(door: Door, email: str, password: str, *, otp: str | None = No
     """
     async with no_sooner_than(REFUSED_AFTER_S, only_for=SignInRefused):
         account, method = await _proven(door, email, password, otp)
-    actor = await _actor(door.journal, account)
+    return await _begun(door, account, method)
+
+
+async def sign_in_by_identity(door: Door, account_id: UUID) -> tuple[Actor, str]:
+    """The same, for whom the organization's identity provider has proved; a second factor is the provider's affair.
+
+    Raises ``SignInRefused``.
+    """
+    account = await _state(door.journal, Account, account_id)
+    if account is None:
+        raise SignInRefused
+    if account.status is AccountStatus.DISABLED:
+        await _refuse(door, account, Reason.DISABLED)
+        raise SignInRefused
+    return await _begun(door, account, SignInMethod.OIDC)
+
+
+async def _begun(door: Door, account: Account, method: SignInMethod) -> tuple[Actor, str]:
+    actor = await _actor(door.journal, account, method)
     session, token = await door.sessions.begin(actor, method)
     actor = replace(actor, session_id=session.id)
     await door.access_log.note(actor, SignedIn(account_id=account.id, session_id=session.id, method=method))
@@ -176,6 +195,16 @@ async def _refuse(door: Door, account: Account, reason: Reason) -> None:
     await door.access_log.note(actor_as(account), SignInRejected(account_id=account.id, reason=reason, times=1))
 
 
+async def note_refused_identity(door: Door, identity_id: UUID | None) -> None:
+    """An identity provider's answer did not hold. ``identity_id``: in whose name it was, if that could be read."""
+    linked = await _state(door.journal, ExternalIdentity, identity_id) if identity_id else None
+    account = await _state(door.journal, Account, linked.account_id) if linked else None
+    if account is None:
+        door.tally.refused_unknown += 1
+    else:
+        await _refuse(door, account, Reason.IDENTITY_REFUSED)
+
+
 async def knows_password(door: Door, account_id: UUID, password: str) -> bool:
     """Whether it is the account's password. Of someone who is signed in and says it again."""
     if await door.passwords.matches(password, await door.credentials.password_digest(account_id)):
@@ -194,7 +223,7 @@ async def refresh(door: Door, refresh_token: str, *, retry_key: str | None = Non
         if refused.reused:
             await _note_reuse(door, refused.reused)
         raise
-    actor = await actor_of(door.journal, session.account_id)
+    actor = await actor_of(door.journal, session.account_id, session.method)
     if actor is None:
         raise RefreshRefused
     return replace(actor, session_id=session.id), successor
@@ -226,21 +255,22 @@ async def account_of_name(journal: Journal, name_id: UUID) -> UUID | None:
     return name.account_id if name else None
 
 
-async def actor_of(journal: Journal, account_id: UUID) -> Actor | None:
-    """The account as an actor, as it is now, for as much as its organization lets it do.
+async def actor_of(journal: Journal, account_id: UUID, method: SignInMethod | None = None) -> Actor | None:
+    """The account as an actor, as it is now, for as much as its organization lets it do who signed in so.
 
     None if there is none that may sign in.
     """
     account = await _state(journal, Account, account_id)
     if account is None or account.status is AccountStatus.DISABLED:
         return None
-    return await _actor(journal, account)
+    return await _actor(journal, account, method)
 
 
-async def _actor(journal: Journal, account: Account) -> Actor:
+async def _actor(journal: Journal, account: Account, method: SignInMethod | None) -> Actor:
     organization = await _state(journal, Organization, account.organization_id)
     actor = actor_as(account)
-    return narrowed(actor, account, organization) if organization else actor
+    proved_elsewhere = method is SignInMethod.OIDC
+    return narrowed(actor, account, organization, proved_elsewhere=proved_elsewhere) if organization else actor
 
 
 def actor_as(account: Account) -> Actor:

@@ -15,6 +15,7 @@ from domain.api_key import ApiKey
 from domain.appointment import Appointment
 from domain.booking_page import BookingPage
 from domain.contact import Contact
+from domain.identity_provider import ExternalIdentity, IdentityProvider
 from domain.location import Location
 from domain.one_time_code import OneTimeCode
 from domain.organization import Directory, Organization
@@ -63,6 +64,8 @@ SIZES: dict[type[State], tuple[int, _Listed]] = {
     Webhook: (480, _listed(topics=88)),
     WebhookList: (130, _listed(listed=108)),
     Visitor: (330, ()),
+    IdentityProvider: (520, ()),
+    ExternalIdentity: (190, ()),
 }
 """Bytes of each kind without its lists, and of each element of them."""
 

@@ -62,6 +62,8 @@ class Reason(StrEnum):
     """The password was right."""
     TOO_MANY_CODES = "too_many_codes"
     """It was, and too many codes have been wrong lately: this one was not looked at."""
+    IDENTITY_REFUSED = "identity_refused"
+    """The identity provider answered in the account's name, and the answer did not hold."""
 
 
 @fact("access.recovery_code_used.v1")

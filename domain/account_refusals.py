@@ -34,3 +34,13 @@ class WrongPassword(Refusal):
 @dataclass(eq=False, slots=True)
 class CodeRefused(Refusal):
     """The code or link is wrong, was used or replaced, is over, or was guessed at too often; which is not said."""
+
+
+@dataclass(eq=False, slots=True)
+class IdentityTaken(Refusal):
+    """The identity is linked with another account."""
+
+
+@dataclass(eq=False, slots=True)
+class IdentityUnlinked(Refusal):
+    """The provider knows who it is, and no account is linked with that."""

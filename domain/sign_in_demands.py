@@ -19,9 +19,12 @@ OF_VERIFIED_CUSTOMERS = frozenset({"appointment.book", "appointment.confirm", "s
 """What claims something: the rest, calling off above all, is open to customers whose address nobody has verified."""
 
 
-def narrowed(actor: Actor, account: Account, organization: Organization) -> Actor:
-    """The actor, for no more than the organization lets it do as things are."""
-    if account.role in organization.second_factor_roles and not account.second_factor:
+def narrowed(actor: Actor, account: Account, organization: Organization, *, proved_elsewhere: bool = False) -> Actor:
+    """The actor, for no more than the organization lets it do as things are.
+
+    ``proved_elsewhere``: by the organization's own identity provider, whose affair a second factor is then.
+    """
+    if account.role in organization.second_factor_roles and not account.second_factor and not proved_elsewhere:
         return replace(actor, scopes=ENROLMENT | {SECOND_FACTOR_REQUIRED})
     if account.role is Role.CUSTOMER and organization.verified_customers_only and not account.email_verified:
         allowed = {operation for operation in PERMISSIONS if reach(actor, operation) is not Reach.NONE}

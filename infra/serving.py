@@ -56,6 +56,7 @@ from infra.composition import clock_of, epoch_of, kafka_tls_of
 from infra.database_roles import url_for
 from infra.entrance import Entrance, entrance_of
 from infra.forgetter import forgetting
+from infra.identity import oidc_of
 from infra.limiting import limits_of
 from infra.pools import pool_of
 from infra.providers import callbacks_of
@@ -149,6 +150,7 @@ async def composed(settings: Settings) -> AsyncIterator[Served]:
             fence=fence,
             digest_secret=digest_secret,
             partners=_partners(settings, pools, seal),
+            oidc=oidc_of(settings, pools.people, seal, open_things),
             outages=OUTAGES,
         )
         yield _served(settings, ports, queries, entrance, pools, fence, probe)

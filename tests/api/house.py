@@ -150,6 +150,9 @@ def _furnish(house: House) -> None:
     house.service_id = made(house.post("/services", service))["id"]
     webhook = {"url": "https://crm.example.com/daybook", "topics": ["series.*"]}
     house.webhook_id = made(house.post("/webhooks", webhook))["id"]
+    provider = {"issuer": "https://login.example.com", "client_id": "x", "client_secret": "x"}
+    provider["sign_up"] = "existing_accounts"
+    made(house["owner"].put("/v1/identity-provider", json=provider, headers=key()), 200)
     # Far from where tests book.
     house.appointment_id = made(house.book("2027-02-01T10:00:00Z"))["id"]
     closure = {"start": "2027-02-08T00:00:00Z", "end": "2027-02-13T00:00:00Z"}

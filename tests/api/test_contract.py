@@ -23,6 +23,8 @@ UNDECLARED = {"/docs", "/openapi.json", "/docs/oauth2-redirect", "/static-offlin
 UNDECLARED |= {"/account", "/account/account.js", "/account/account.css"}
 UNDECLARED |= {"/book/{organization_id}", "/book/assets/{name}"}
 """The document itself and its page; pages for people; and the socket, which OpenAPI has no words for."""
+STEPS = {"/v1/auth/oidc/{organization_id}/start", "/v1/auth/oidc/{organization_id}/callback"}
+"""What browsers are sent through: they send no headers of ours, and are sent on."""
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +112,7 @@ def test_operations_have_stable_names_and_a_summary(document: dict[str, Any]) ->
 
 def test_commands_declare_their_key_and_what_may_go_wrong(document: dict[str, Any]) -> None:
     for method, path, operation in operations(document):
-        if not path.startswith("/v1") or path == "/v1/auth/token" or path.startswith("/v1/callbacks/"):
+        if not path.startswith("/v1") or path in {"/v1/auth/token", *STEPS} or path.startswith("/v1/callbacks/"):
             continue
         parameters = {parameter["name"]: parameter for parameter in operation["parameters"]}
         declared = {status for status in operation["responses"] if status.startswith(("4", "5"))}
@@ -144,7 +146,9 @@ def test_all_but_the_doors_ask_for_a_token(document: dict[str, Any]) -> None:
     for method, path, operation in operations(document):
         if path.startswith("/v1/public/"):
             assert operation["security"] == ([{"manage": []}] if path.startswith("/v1/public/visit") else []), path
-        elif path.startswith("/v1") and open_to_all.get(path) != method and not path.startswith("/v1/callbacks/"):
+        elif path.startswith("/v1/callbacks/") or path in STEPS:
+            assert "security" not in operation
+        elif path.startswith("/v1") and open_to_all.get(path) != method:
             assert operation["security"] == [{"bearer": []}], path
         else:
             assert "security" not in operation
@@ -222,7 +226,7 @@ def test_answers_hold_what_the_contract_says_and_no_more(house: House, document:
     }
     window = {"start": "2027-02-01", "end": "2027-02-14"}
     asks = {"getCalendar": window, "findSlots": window, "explainSlot": {"start": "2027-02-01T10:00:00Z"}}
-    elsewhere = {"listNotifications", "getManagedVisit"}  # in tests of messages, and of visitors
+    elsewhere = {"listNotifications", "getManagedVisit", "endOidcSignIn"}  # tests of messages, visitors, providers
     asks["findPublicSlots"] = window
     for method, path, operation in operations(document):
         if method == "get" and path.startswith("/v1") and operation["operationId"] not in elsewhere:

@@ -25,6 +25,8 @@ OPEN_TO_ALL = {
     "verifyEmail",
     "requestPasswordReset",
     "resetPassword",
+    "beginOidcSignIn",
+    "endOidcSignIn",
     "listProblems",
     "getProblem",
 }

@@ -35,6 +35,7 @@ from domain import (
     webhook,
 )
 from domain.fact import Fact
+from domain.identity_provider import IdentityLinked, IdentityProviderRegistered, SignUp
 from domain.interval import Interval
 
 COPIES = 50
@@ -248,6 +249,8 @@ def listed_hooks(many: int) -> list[Fact]:
 HISTORIES: Sequence[Facts] = (
     hooks, listed_hooks, booked, claims, visits, listed, holidays, hours, closures, offered, takers, occurrences,
     waiting, turns, members, reminders, registered, used_contact, opened, named, noted, api_keys, codes, customers,
+    lambda _: [IdentityProviderRegistered(organization_id=some_id(), issuer="x" * 25, client_id="me", sign_up=SignUp.CUSTOMERS)],  # noqa: E501
+    lambda _: [IdentityLinked(account_id=some_id())],
     lambda _: [visitor.VisitorCodeRequested(appointment_id=some_id(), customer_id=some_id(1), code_id=some_id(2))],
 )
 # fmt: on
