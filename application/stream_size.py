@@ -63,7 +63,7 @@ SIZES: dict[type[State], tuple[int, _Listed]] = {
     Reminders: (290, _listed(due=88)),
     Webhook: (480, _listed(topics=88)),
     WebhookList: (130, _listed(listed=108)),
-    Visitor: (330, ()),
+    Visitor: (270, ()),
     IdentityProvider: (520, ()),
     ExternalIdentity: (190, ()),
 }

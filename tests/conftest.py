@@ -7,11 +7,16 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 
 from infra.embedded import EmbeddedStack
 from infra.migrations import migrate
 from tests.running import RunningStack, started
+
+# How long an example takes says how busy the machine is, and nothing else.
+hypothesis.settings.register_profile("daybook", deadline=None)
+hypothesis.settings.load_profile("daybook")
 
 TEMPLATE = "daybook_template"
 

@@ -34,6 +34,7 @@ OF_EVERYBODY = {
     "resource": "states within a read model, found by the ids that walled rows name",
     "location": "the same",
     "taken": "which claims the projector has seen",
+    "report": "the ids of providers' events, so that one that comes again is known",
     "seat": "the places of group visits, joined to the walled entries",
 }
 """Tables that have no organization, each for a reason: they hold nobody's personal data and are read by ids."""

@@ -72,12 +72,14 @@ def test_a_table_without_a_wall_is_told(deployment: Deployment, postgres_url: st
 
 def test_a_database_that_was_not_migrated_is_told(deployment: Deployment, postgres_url: str) -> None:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        ((revision,),) = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        revisions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        connection.execute("DELETE FROM alembic_version")
+        connection.execute("INSERT INTO alembic_version VALUES ('0001')")
         try:
             found = list(of_postgres.of_postgres(deployment.settings()))
         finally:
-            connection.execute("UPDATE alembic_version SET version_num = %s", (revision,))
+            connection.execute("DELETE FROM alembic_version")
+            connection.cursor().executemany("INSERT INTO alembic_version VALUES (%s)", revisions)
 
     assert "postgres.migrations" in checks(iter(found), Severity.UNSAFE)
 

@@ -77,7 +77,7 @@ def test_what_becomes_of_a_message_is_known_when_its_provider_has_called_back(st
 
         return ask
 
-    reached = told(email=f"maria-{uuid4().hex}@example.com", phone="+12025550123")
+    reached = told(email=f"maria-{uuid4().hex}@example.com", phone="+12025550124")
     unreached = told(email=f"bounce-{uuid4().hex}@example.com")
 
     eventually(lambda: reached() == {"email": ("delivered", None), "sms": ("delivered", None)})

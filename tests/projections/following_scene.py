@@ -51,13 +51,8 @@ class Scene:
         self.now = 1_000.0
         self.relay = Relay(self.journal, MemoryTopic(self.broker), PARTITIONS, lambda: 0, monotonic=lambda: self.now)
         self.connection = psycopg.connect(url, autocommit=True)
-        for name in (
-            "diary",
-            "twin",
-            "deliveries",
-            "timers",
-            "offer_rounds",
-        ):  # the last three come with the migrations
+        # All but the first two come with the migrations.
+        for name in ("diary", "twin", "deliveries", "timers", "offer_rounds", "webhooks"):
             self.connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(name)))
 
     def connect(self) -> Connection[Any]:
