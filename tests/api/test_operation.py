@@ -192,11 +192,15 @@ def test_a_request_leaves_no_cycles_for_the_garbage_collector() -> None:
     assert asyncio.run(left_by_all()) == 0
 
 
+TAKES_WHAT_COMES = {"/v1/auth/oidc/{organization_id}/callback"}
+"""An identity provider may add parameters of its own, and says so in no contract of ours."""
+
+
 def test_all_that_is_asked_of_the_product_is_an_operation() -> None:
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    paths = {isinstance(route, Operation): route.path for route in routes if route.path.startswith("/v1")}
+    others = {route.path for route in routes if route.path.startswith("/v1") and not isinstance(route, Operation)}
 
-    assert paths.keys() == {True}, paths
+    assert others == TAKES_WHAT_COMES
 
 
 async def _with_request(request: Request) -> Response:
