@@ -60,13 +60,7 @@ class OidcProviders:
     _connections: httpcore.AsyncConnectionPool = field(init=False)
 
     def __post_init__(self) -> None:
-        self._connections = httpcore.AsyncConnectionPool(
-            ssl_context=self.trusted or httpcore.default_ssl_context(),
-            max_connections=CALLS_MAX,
-            max_keepalive_connections=CALLS_MAX,
-            keepalive_expiry=30.0,
-            network_backend=self.network,
-        )
+        self._connections = self.network.connections(CALLS_MAX, self.trusted)
 
     async def close(self) -> None:
         await self._connections.aclose()

@@ -7,6 +7,7 @@ the Host header keep the name.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -45,6 +46,16 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
         self._loopback_allowed = loopback_allowed
         self._resolve = resolve
         self._dial = dial or httpcore.AnyIOBackend()
+
+    def connections(self, calls_max: int, trusted: ssl.SSLContext | None = None) -> httpcore.AsyncConnectionPool:
+        """A pool that reaches nothing but what is judged here, ``calls_max`` at a time."""
+        return httpcore.AsyncConnectionPool(
+            ssl_context=trusted or httpcore.default_ssl_context(),
+            max_connections=calls_max,
+            max_keepalive_connections=calls_max,
+            keepalive_expiry=30.0,
+            network_backend=self,
+        )
 
     async def connect_tcp(
         self,
