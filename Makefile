@@ -47,7 +47,7 @@ dev: $(STAMP)
 	@exec $(BIN)/daybook dev --port '$(PORT)' $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
 
 test: $(STAMP)
-	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --max-worker-restart 2
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --max-worker-restart 0
 
 # The hooks are the list of checks: what a commit must pass is what CI asks for.
 check: $(STAMP)

@@ -33,11 +33,16 @@ class Wished(Protocol):
     def customer_id(self) -> UUID: ...
     @property
     def is_hold(self) -> bool: ...
+    @property
+    def entry_id(self) -> UUID | None: ...
 
 
 def pages_counted(view: View, wish: Wished, actor: Actor, now: datetime) -> list[UUID]:
-    """The stream ids of the pages that ``ensure_not_hoarding`` will read."""
-    if actor.role is not Role.CUSTOMER:
+    """The stream ids of the pages that ``ensure_not_hoarding`` will read.
+
+    None for an offer: it is the house that makes it, whoever gave the time back.
+    """
+    if actor.role is not Role.CUSTOMER or wish.entry_id is not None:
         return []
     zone = ZoneInfo(view.require(Organization, actor.organization_id, actor).time_zone)
     horizon = wish.service.terms.max_advance_days * A_DAY

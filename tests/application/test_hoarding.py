@@ -17,6 +17,7 @@ from domain.permissions import Actor
 from domain.refusals import Refusal, TooManyOpen
 from domain.self_service import Open, SelfServiceTerms
 from tests.desk import ALL_DAY, HOUR, MINUTE, NINE, Desk
+from tests.waiting_room import Queue
 
 pytestmark = pytest.mark.security(10)
 
@@ -110,6 +111,24 @@ def test_the_house_may_give_a_customer_more_and_is_not_held_up_by_it() -> None:
     with pytest.raises(TooManyOpen):
         house.book(60)
     house.book(60, by_staff=True)
+
+
+def test_whose_turn_it_is_does_not_depend_on_who_gives_the_time_back() -> None:
+    house = House()
+    for number in range(1, HOLDS_MAX + 1):
+        house.book(number, hold_min=24 * 60)
+    queue, wanted = Queue(desk=house.desk), NINE + 20 * A_DAY
+    other_id = house.desk.customer()
+    given_back = house.desk.new_id()
+    theirs = Book(appointment_id=given_back, service_id=house.service, customer_id=other_id, start=wanted)
+    house.desk.do(book, theirs)
+    entry_id = queue.joined(
+        customer_id=house.customer_id, service_id=house.service, windows=((wanted, wanted + HOUR),)
+    )
+
+    house.desk.do(cancel, Cancel(appointment_id=given_back), house.desk.as_customer(other_id))
+
+    assert queue.offered(entry_id) is not None
 
 
 def test_the_house_sets_its_own_terms() -> None:
