@@ -15,12 +15,14 @@ from infra import development
 from infra.embedded import EmbeddedStack
 from infra.migrations import migrate
 from infra.program import Program, free_port, listens
-from infra.whole_stack import answers
+from infra.whole_stack import PROCESSES_OF_OURS, answers
 from projections.checkpoint import lowest_checkpoint
 from tests.running import RunningStack
 
 TEMPLATE = "bench_template"
 CATCHES_UP_WITHIN_S = 120.0
+FOLLOWERS = tuple(verb for verb in PROCESSES_OF_OURS if verb != "serve")
+"""All of them: what one has not applied, a broker that was wiped is filled with again."""
 
 
 @dataclass

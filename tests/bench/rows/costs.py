@@ -9,14 +9,13 @@ import psutil
 import psycopg
 from psycopg import Connection
 
-from tests.bench.bench import Bench, await_followers
+from tests.bench.bench import FOLLOWERS, Bench, await_followers
 from tests.bench.figures import Figure
 from tests.bench.house import Bookings, open_house
 from tests.bench.load import put_load
 from tests.running import RunningStack
 
 KEYS = ("booking_cpu_us",)
-FOLLOWERS = ("relay", "project", "notify", "timekeeper")
 SERVERS = ("postgres", "valkey", "broker")
 PER_SECOND_MAX = 6_000
 

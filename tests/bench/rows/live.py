@@ -21,7 +21,7 @@ import websockets
 
 from api.stream_frames import SUBPROTOCOL
 from projections.checkpoint import PROGRESS_CHANNEL
-from tests.bench.bench import Bench, await_followers
+from tests.bench.bench import FOLLOWERS, Bench, await_followers
 from tests.bench.figures import Figure
 from tests.bench.house import Bookings, House, open_house
 from tests.bench.load import put_load
@@ -29,7 +29,6 @@ from tests.bench.pacing import keep_pace
 from tests.running import RunningStack
 
 KEYS = ("lag_p99_ms", "socket_p99_ms")
-FOLLOWERS = ("relay", "project", "notify", "timekeeper")
 READ_MODELS = ("appointments", "resource_calendars", "customer_calendars")
 ROOMS, SUBSCRIBERS = 70, 200
 PER_SECOND_MAX = 6_000
