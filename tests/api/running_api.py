@@ -1,6 +1,7 @@
 """The API over real servers, with its read models kept beside it: only Kafka is left out, the journal is followed."""
 
 import asyncio
+import faulthandler
 import socket
 import threading
 import time
@@ -141,9 +142,11 @@ def _serving(settings: Settings, listening: socket.socket) -> Iterator[FastAPI]:
     """The very composition of ``daybook serve``, in a thread."""
     apps: list[FastAPI] = []
     servers: list[uvicorn.Server] = []
+    loops: list[asyncio.AbstractEventLoop] = []
     started = threading.Event()
 
     async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
         async with composed(settings) as served, asyncio.TaskGroup() as group:
             beside = [group.create_task(work()) for work in served.beside]
             server = uvicorn.Server(uvicorn_config(served.app))
@@ -162,4 +165,8 @@ def _serving(settings: Settings, listening: socket.socket) -> Iterator[FastAPI]:
     finally:
         servers[0].should_exit = True
         thread.join(ENDS_WITHIN_S)
-        assert not thread.is_alive()
+        if thread.is_alive():
+            faulthandler.dump_traceback()
+            for task in asyncio.all_tasks(loops[0]):
+                task.print_stack()
+        assert not thread.is_alive(), "it does not end: standard error says where it stands"
