@@ -11,6 +11,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
+from infra.beside import beside
 from infra.composition import NotMigrated
 from infra.http_protocol import BoundedHttp
 from infra.process import begun, cannot, end_in_time
@@ -41,12 +42,8 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: end_in_time())
     with _listening(settings) as listening:
-        async with composed(settings) as served, asyncio.TaskGroup() as group:
-            # A task that fails takes the server with it: half a process would answer, and wrongly.
-            beside = [group.create_task(work()) for work in served.beside]
+        async with composed(settings) as served, beside(served.beside):
             await uvicorn.Server(uvicorn_config(served.app)).serve(sockets=[listening])
-            for task in beside:
-                task.cancel()
 
 
 def _listening(settings: Settings) -> socket.socket:

@@ -24,6 +24,7 @@ from fastapi import FastAPI
 from adapters.clock import ReplayClock
 from adapters.journal_reader import PostgresJournalReader
 from application.feed import Delivery
+from infra.beside import beside
 from infra.composition import connecting
 from infra.embedded import EmbeddedStack
 from infra.processes.serve import uvicorn_config
@@ -147,15 +148,12 @@ def _serving(settings: Settings, listening: socket.socket) -> Iterator[FastAPI]:
 
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
-        async with composed(settings) as served, asyncio.TaskGroup() as group:
-            beside = [group.create_task(work()) for work in served.beside]
+        async with composed(settings) as served, beside(served.beside):
             server = uvicorn.Server(uvicorn_config(served.app))
             apps.append(served.app)
             servers.append(server)
             started.set()
             await server.serve(sockets=[listening])
-            for task in beside:
-                task.cancel()
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
