@@ -60,9 +60,10 @@ class Page:
         self.eventually(f"document.body?.innerText.includes({json.dumps(words)})", why=f"no {words!r} on the page")
 
     def clicks(self, selector: str, words: str | None = None) -> None:
-        """As a finger would: in the middle of what is seen."""
+        """As a finger would: in the middle of what is seen, and at rest."""
         found = f"""[...document.querySelectorAll({json.dumps(selector)})].find(
-            (one) => !one.disabled && one.checkVisibility() && one.innerText.includes({json.dumps(words or "")}))"""
+            (one) => !one.disabled && !one.closest("[aria-busy]") && one.checkVisibility()
+                && one.innerText.includes({json.dumps(words or "")}))"""
         self.eventually(f"!!({found})", why=f"nothing to click: {selector} {words or ''}")
         x, y = self.run(
             f"(() => {{ const one = {found}; one.scrollIntoView({{block: 'center', behavior: 'instant'}});"

@@ -122,9 +122,7 @@ def test_whose_turn_it_is_does_not_depend_on_who_gives_the_time_back() -> None:
     given_back = house.desk.new_id()
     theirs = Book(appointment_id=given_back, service_id=house.service, customer_id=other_id, start=wanted)
     house.desk.do(book, theirs)
-    entry_id = queue.joined(
-        customer_id=house.customer_id, service_id=house.service, windows=((wanted, wanted + HOUR),)
-    )
+    entry_id = queue.joined(customer_id=house.customer_id, service_id=house.service, windows=((wanted, wanted + HOUR),))
 
     house.desk.do(cancel, Cancel(appointment_id=given_back), house.desk.as_customer(other_id))
 

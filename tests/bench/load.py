@@ -112,10 +112,7 @@ async def _all_connections(address: str, requests: Iterator[bytes], seconds: flo
 
     async def connection() -> None:
         reader, writer = await asyncio.open_connection(host, int(port))
-        while time.perf_counter() - began < seconds:
-            wanted = next(requests, None)
-            if wanted is None:
-                raise LoadFailed("requests ran out")
+        for wanted in requests:
             sent = time.perf_counter()
             writer.write(wanted)
             head = await reader.readuntil(b"\r\n\r\n")
@@ -124,6 +121,10 @@ async def _all_connections(address: str, requests: Iterator[bytes], seconds: flo
                 raise LoadFailed(f"an answer without a length: {head!r}")
             await reader.readexactly(int(length[1]))
             answers.append((head[9:10] >= b"4", time.perf_counter() - sent))
+            if time.perf_counter() - began >= seconds:
+                break
+        else:
+            raise LoadFailed("requests ran out")
         writer.close()
 
     async with asyncio.timeout(seconds + _TIMEOUT_S), asyncio.TaskGroup() as group:
