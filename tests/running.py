@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from infra import development
@@ -63,13 +63,23 @@ class RunningStack:
                 raise AssertionError(f"{name} {'is not ready' if late else 'has ended'}:\n{said}")
             time.sleep(0.1)
 
-    def restart(self, name: str) -> None:
-        """Kill -9, then start again."""
+    def restart(self, name: str, **environment: str) -> None:
+        """Kill -9, then start again; this once with more in its environment."""
         program, process = self._running[name]
         process.kill()
         process.wait()
+        changed = replace(program, env={**program.env, **environment})
         with self.log_of(name).open("ab") as log:
-            self._running[name] = (program, program.start(log))
+            self._running[name] = (program, changed.start(log))
+
+    def ended(self) -> list[str]:
+        """The names of those that have ended though nobody asked them to."""
+        return [name for name, (_, process) in self._running.items() if process.poll() is not None]
+
+    def end(self, name: str) -> None:
+        """Ask one to end, and forget it."""
+        program, process = self._running.pop(name)
+        stop(process, program.stop_with, within_s=STOP_WITHIN_S)
 
     def stop(self) -> None:
         for _, process in self._running.values():
