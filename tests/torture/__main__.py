@@ -83,8 +83,13 @@ def crowd(stack: TortureStack, directory: Path, seed: int, profile: Profile) -> 
         try:
             yield
             assert process.poll() is None, f"the clients have ended: {(directory / 'clients.log').read_text()[-2_000:]}"
-            await_quiet(stack)  # subscribers are told of the last changes, too
-            time.sleep(1.0)
+            process.send_signal(signal.SIGUSR1)
+            deadline = time.monotonic() + CLIENTS_STOP_WITHIN_S
+            while not (directory / "clients-are-done").exists():
+                assert time.monotonic() < deadline, "clients that never learn what became of their commands"
+                time.sleep(0.1)
+            await_quiet(stack)
+            time.sleep(2.0)  # subscribers are told of the last changes, too
             process.terminate()
             process.wait(CLIENTS_STOP_WITHIN_S)
         finally:

@@ -1,5 +1,7 @@
-"""Clients in a process of their own: they book, move and cancel against each other, ask again where they do not know,
-and write down every call. ``python -m tests.torture.clients WORLD DIRECTORY SEED CLIENTS SUBSCRIBERS PER_SECOND URL …``
+"""Clients in a process of their own: they book, move and cancel against each other, and write down every call.
+
+They ask again where they do not know. SIGUSR1: each finishes what it is about; SIGTERM: the subscribers are over, too.
+``python -m tests.torture.clients WORLD DIRECTORY SEED CLIENTS SUBSCRIBERS PER_SECOND URL …``
 """
 
 import asyncio
@@ -44,6 +46,7 @@ class Crowd:
     world: World
     urls: Sequence[str]
     sign_in: SignIn
+    tired: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     visits: list[Known] = field(default_factory=list)
     seen: int = 0
@@ -65,7 +68,7 @@ class Client:
         self._at = number
 
     async def run(self) -> None:
-        while not self._crowd.stop.is_set():
+        while not self._crowd.tired.is_set():
             (move,) = self._random.choices(list(MOVES), list(MOVES.values()))
             await getattr(self, f"_{move}")()
             await asyncio.sleep(self._random.expovariate(1 / self._pause_s))
@@ -221,17 +224,21 @@ async def _main(arguments: Sequence[str]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, crowd.stop.set)
+    loop.add_signal_handler(signal.SIGUSR1, crowd.tired.set)
     pause_s = int(clients) / float(per_second)
     books = [(Path(directory) / f"client-{n:02}.jsonl").open("a") for n in range(int(clients))]
     async with asyncio.TaskGroup() as group:
-        for number, book in enumerate(books):
-            random = Random(f"{seed}/{number}")
-            group.create_task(Client(number, crowd, random, book, pause_s).run())
+        at_work = [
+            group.create_task(Client(number, crowd, Random(f"{seed}/{number}"), book, pause_s).run())
+            for number, book in enumerate(books)
+        ]
         topics = [f"resource:{place.room}:calendar" for place in world.places if place.room]
         for number in range(int(subscribers)):
             book = (Path(directory) / f"subscriber-{number:02}.jsonl").open("a")
             topic = topics[number % len(topics)]
             group.create_task(subscribe(1_000 + number, topic, urls, crowd.sign_in, book, crowd.stop))
+        await asyncio.gather(*at_work)
+        (Path(directory) / "clients-are-done").touch()
 
 
 if __name__ == "__main__":

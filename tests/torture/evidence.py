@@ -1,8 +1,8 @@
-"""All that can be known of a run once it is over: the journal, the topic, the ledger, the outbox, the clients' histories."""
+"""All that can be known of a run once it is over: journal, topic, ledger, outbox, the clients' histories."""
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -105,6 +105,8 @@ def collect(stack: TortureStack, world: World, directory: Path) -> Evidence:
             "SELECT topic, position FROM resource_calendars.change ORDER BY topic, position"
         ):
             changes.setdefault(topic, []).append(position)
+    with (directory / "journal.dump").open("w") as dump:
+        dump.writelines(json.dumps(asdict(fact), default=str) + "\n" for fact in journal)
     evidence = Evidence(
         world,
         account_of(token),

@@ -1,4 +1,4 @@
-"""What clients saw: every call with its invocation and its return, every frame of a socket; JSON Lines, one file each."""
+"""What clients saw: every call with its invocation and its return, every frame of a socket; one file each."""
 
 import json
 from collections.abc import Iterator

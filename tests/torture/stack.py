@@ -1,6 +1,5 @@
 """Everything Daybook consists of, as real processes that can be killed by name; two proxies that lose answers."""
 
-import glob
 import json
 import shutil
 import signal
@@ -141,7 +140,7 @@ def torture_stack(directory: Path) -> Iterator[tuple[TortureStack, bool]]:
             finally:
                 stack.stop()
     finally:
-        for log in glob.glob(f"{data_dir}/*.log"):
+        for log in data_dir.glob("*.log"):
             shutil.copy(log, directory)
         if small:
             subprocess.run(["umount", "--lazy", str(data_dir / "postgresql")], check=False)

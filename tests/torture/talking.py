@@ -1,4 +1,4 @@
-"""HTTP as a client that is mistreated speaks it: one connection, one request at a time, and what is not known is said."""
+"""HTTP as a client that is mistreated speaks it: one connection, one request at a time; what is not known is said."""
 
 import asyncio
 import json
