@@ -15,6 +15,9 @@ DATA ?= ../shared/data/vitoria-appointments.csv.gz
 ROWS ?=
 # How long `make fuzz` runs.
 MINUTES ?= 10
+# Of `make torture`: short or long, and which faults: the same for the same seed.
+PROFILE ?= short
+SEED ?= random
 # Of `make audit`: 1, to fail also where the advisories cannot be reached.
 STRICT ?=
 # Two workers: each has its own PostgreSQL, Valkey and broker. A test that ends its worker is tried again, not for ever.
@@ -30,6 +33,7 @@ help:
 	@echo "make real        replay 39,596 real appointments through the HTTP API"
 	@echo "make bench       what it costs, beside no-ops, CRUD and others; ROWS=<key,key> for some of the rows"
 	@echo "make fuzz        requests made from the OpenAPI document, against a running API; MINUTES=10"
+	@echo "make torture     everything killed, paused, cut off and starved, then judged; PROFILE=short SEED=<number>"
 	@echo "make test-kafka  broker contracts and one journey on Apache Kafka itself (needs Java and Maven)"
 	@echo "make lock        pin every dependency anew, by version and hash"
 	@echo "make sbom        what Daybook is made of, as CycloneDX, into sbom.json"
@@ -87,9 +91,8 @@ audit: $(SUPPLY)/.installed
 fuzz: $(STAMP)
 	@exec $(BIN)/python -m tests.fuzz --minutes '$(MINUTES)'
 
-torture:
-	@echo "make $@: not built yet; nothing was run" >&2
-	@exit 1
+torture: $(STAMP)
+	@exec $(BIN)/python -m tests.torture --profile '$(PROFILE)' --seed '$(SEED)'
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
