@@ -64,7 +64,7 @@ def kept(evidence: Evidence) -> Verdict:
     attempt can have written: an earlier attempt whose answer was lost may still succeed after a later one is refused.
     """
     verdict = Verdict(2, "acknowledged is kept, refused is not done")
-    clock = Clock(evidence.commands)
+    clock = Clock(evidence)
     unknown = 0
     for key, calls in _by_key(evidence).items():
         verdict.looked_at += 1
@@ -126,7 +126,7 @@ def in_order(evidence: Evidence) -> Verdict:
 def refusals_justified(evidence: Evidence) -> Verdict:
     """``slot-taken`` for a room that was free at every position that its interval can have seen."""
     verdict = Verdict(3, "refusals are justified by a state in their interval")
-    clock, occupancy = Clock(evidence.commands), Occupancy(evidence.journal)
+    clock, occupancy = Clock(evidence), Occupancy(evidence.journal)
     places = {place.service_id: place for place in evidence.world.places if place.room}
     for call in evidence.commands:
         place = places.get(str(call.arguments.get("service_id")))
@@ -143,7 +143,7 @@ def refusals_justified(evidence: Evidence) -> Verdict:
 def reads_are_fresh(evidence: Evidence) -> Verdict:
     """A read with a position shows at least the version that was told with that position, or the slots of then."""
     verdict = Verdict(3, "reads with a position are not stale")
-    occupancy, clock = Occupancy(evidence.journal), Clock(evidence.commands)
+    occupancy, clock = Occupancy(evidence.journal), Clock(evidence)
     capacities = {place.service_id: place for place in evidence.world.places}
     for call in evidence.histories.calls:
         if call.outcome != OK or call.fence is None:
@@ -334,7 +334,8 @@ class Clock:
     one whose key was first asked for after a moment was not.
     """
 
-    def __init__(self, commands: Sequence[Call]) -> None:
+    def __init__(self, evidence: Evidence) -> None:
+        commands = evidence.commands
         first: dict[str, int] = {}
         returned, invoked = [], []
         for call in commands:
@@ -342,7 +343,9 @@ class Clock:
         for call in commands:
             if call.outcome == OK and call.position:
                 returned.append((_returned(call), call.position))
-                invoked.append((first[str(call.key)], call.position))
+                facts = evidence.by_command.get(_command_id(evidence, str(call.key)))
+                if facts:
+                    invoked.append((first[str(call.key)], facts[0].position))
         self._returned, self._invoked = sorted(returned), sorted(invoked)
         self._highest = _running(self._returned, max)
         self._lowest = _running(self._invoked[::-1], min)[::-1]
