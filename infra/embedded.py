@@ -90,11 +90,6 @@ class EmbeddedServers:
         return f"redis://127.0.0.1:{self.redis_port}/0"
 
     @property
-    def socket_dir(self) -> Path:
-        """Where PostgreSQL's Unix socket is."""
-        return self._sockets
-
-    @property
     def kafka_bootstrap(self) -> str:
         return f"127.0.0.1:{self.kafka_port}"
 
@@ -254,12 +249,6 @@ def _postgres_user() -> str | None:
     except KeyError:
         subprocess.run(["useradd", "--system", "--no-create-home", POSTGRES_SYSTEM_USER], check=True)  # noqa: S603, S607
     return POSTGRES_SYSTEM_USER
-
-
-def postgres_system_user() -> int | None:
-    """The id of the system user that PostgreSQL runs as, where that is not us."""
-    user = _postgres_user()
-    return pwd.getpwnam(user).pw_uid if user else None
 
 
 def _initdb(where: Path, user: str | None) -> None:

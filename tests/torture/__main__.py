@@ -14,10 +14,11 @@ from pathlib import Path
 from random import SystemRandom
 
 from tests.torture.evidence import Evidence, await_quiet, collect
-from tests.torture.judging import Verdict, judge
 from tests.torture.nemesis import BOUNDS_S, Nemesis, NotServing
 from tests.torture.schedule import PROFILES, Profile, schedule
 from tests.torture.stack import TortureStack, torture_stack
+from tests.torture.timeline import Verdict
+from tests.torture.verdicts import judge
 from tests.torture.world import made
 
 WARM_S = 4.0

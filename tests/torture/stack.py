@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from infra import development
-from infra.embedded import EmbeddedStack, ServerFailed, postgres_system_user
+from infra.embedded import EmbeddedStack, ServerFailed
 from infra.migrations import migrate
 from infra.program import free_port, listens
 from infra.whole_stack import answers
@@ -35,7 +36,7 @@ class TortureStack:
     def __init__(self, servers: EmbeddedStack, logs: Path) -> None:
         self.servers = servers
         database = servers.database_url(development.DATABASE)
-        socket = next(servers.socket_dir.glob(".s.PGSQL.*[0-9]"))
+        socket = next(Path(str(conninfo_to_dict(database)["host"])).glob(".s.PGSQL.*[0-9]"))
         self.database = Proxy(unix(str(socket)), Cutter(COMMIT))
         self.database.start()
         outbox_port, self._ports = free_port(), [free_port() for _ in range(APIS)]
@@ -150,9 +151,7 @@ def torture_stack(directory: Path) -> Iterator[tuple[TortureStack, bool]]:
 def _mount(where: Path) -> bool:
     """A small file system in memory, where the system lets us."""
     where.mkdir(parents=True)
-    options = f"size={DISK_MB}m,mode=0700"
-    if user := postgres_system_user():
-        options += f",uid={user}"
+    options = f"size={DISK_MB}m,mode=0700"  # whose it is, is settled as for any directory
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(where)], capture_output=True, check=False
     )

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from tests.torture import judging
+from tests.torture import judging, judging_followers, verdicts
 from tests.torture.evidence import Evidence, OnTopic, Stored
 from tests.torture.history import FAIL, OK, UNKNOWN, Call, Connection, Frame, Histories
 from tests.torture.world import Place, World
@@ -71,7 +71,7 @@ def evidence(facts: Sequence[Stored], calls: Sequence[Call], frames: Sequence[in
 
 def test_a_good_history_is_not_complained_of() -> None:
     good = evidence(booked(2, "a"), [call("a", 10, 20, 2), refused("b", 30, 40)], frames=[2])
-    found = {verdict.promise: verdict.violations for verdict in judging.judge(good)}
+    found = {verdict.promise: verdict.violations for verdict in verdicts.judge(good)}
     assert not any(found.values()), found
 
 
@@ -108,10 +108,10 @@ def test_a_refusal_after_an_attempt_of_unknown_fate_may_be_followed_by_its_succe
 @pytest.mark.parametrize("frames", [[4], [2, 2, 4], [4, 2]])
 def test_a_socket_that_missed_doubled_or_disordered_is_found(frames: list[int]) -> None:
     facts = booked(2, "a") + booked(4, "b", OTHER)
-    assert judging.sockets_complete(evidence(facts, [], frames)).violations
+    assert judging_followers.sockets_complete(evidence(facts, [], frames)).violations
 
 
 def test_a_topic_with_a_gap_is_found() -> None:
     gapped = evidence(booked(2, "a") + booked(4, "b", OTHER), [])
     del gapped.topic[1]
-    assert judging.relay_misses_nothing(gapped).violations
+    assert judging_followers.relay_misses_nothing(gapped).violations

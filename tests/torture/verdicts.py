@@ -1,0 +1,25 @@
+"""Every promise that a run is held against, in the order in which it is told."""
+
+from collections.abc import Callable, Sequence
+
+from tests.torture import judging, judging_followers
+from tests.torture.evidence import Evidence
+from tests.torture.timeline import Verdict
+
+CHECKS: Sequence[Callable[[Evidence], Verdict]] = (
+    judging.no_double_booking,
+    judging.kept,
+    judging.in_order,
+    judging.refusals_justified,
+    judging.reads_are_fresh,
+    judging_followers.relay_misses_nothing,
+    judging_followers.replay_equal,
+    judging.one_answer_per_key,
+    judging_followers.messages_once,
+    judging_followers.sockets_complete,
+    judging_followers.free_slots_right,
+)
+
+
+def judge(evidence: Evidence) -> list[Verdict]:
+    return [check(evidence) for check in CHECKS]
