@@ -8,23 +8,26 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import SystemRandom
 
+from infra.program import Program, kill
 from tests.torture.evidence import Evidence, await_quiet, collect
 from tests.torture.nemesis import BOUNDS_S, Nemesis, NotServing
 from tests.torture.schedule import PROFILES, Profile, schedule
 from tests.torture.stack import TortureStack, torture_stack
 from tests.torture.timeline import Verdict
 from tests.torture.verdicts import judge
-from tests.torture.world import made
+from tests.torture.world import World, made
 
 WARM_S = 4.0
 CALM_S = 4.0
 CLIENTS_STOP_WITHIN_S = 90.0
 SHOWN_MAX = 5
+AFTERWARDS: Sequence[Callable[[TortureStack, World], Verdict]] = ()
+"""Phases on the healed stack, each a promise of its own: overload has its place here."""
 
 
 def main() -> int:
@@ -52,7 +55,7 @@ def main() -> int:
                 run_schedule(nemesis, seed, profile)
             say(f"healed; quiet after {await_quiet(stack):.1f} s")
             evidence = collect(stack, world, directory)
-            verdicts = judge(evidence)
+            verdicts = judge(evidence) + [phase(stack, world) for phase in AFTERWARDS]
         except (NotServing, AssertionError, subprocess.SubprocessError) as failed:
             fatal = f"{type(failed).__name__}: {failed}"
     return report(seed, profile, directory, nemesis, evidence, verdicts, fatal, time.monotonic() - began)
@@ -75,12 +78,7 @@ def crowd(stack: TortureStack, directory: Path, seed: int, profile: Profile) -> 
     arguments = [str(directory / "world.json"), str(directory), str(seed), str(profile.clients)]
     arguments += [str(profile.subscribers), str(profile.operations_per_s), *stack.urls]
     with (directory / "clients.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.torture.clients", *arguments],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        process = Program("clients", (sys.executable, "-m", "tests.torture.clients", *arguments)).start(log)
         try:
             yield
             assert process.poll() is None, f"the clients have ended: {(directory / 'clients.log').read_text()[-2_000:]}"
@@ -94,8 +92,7 @@ def crowd(stack: TortureStack, directory: Path, seed: int, profile: Profile) -> 
             process.terminate()
             process.wait(CLIENTS_STOP_WITHIN_S)
         finally:
-            process.kill()
-            process.wait()
+            kill(process)
 
 
 def report(

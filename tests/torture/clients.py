@@ -222,8 +222,8 @@ async def _main(arguments: Sequence[str]) -> None:
     world = World.load(Path(world_path))
     crowd = Crowd(world, urls, SignIn(world.email))
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, crowd.stop.set)
+    for stopping in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(stopping, crowd.stop.set)
     loop.add_signal_handler(signal.SIGUSR1, crowd.tired.set)
     pause_s = int(clients) / float(per_second)
     books = [(Path(directory) / f"client-{n:02}.jsonl").open("a") for n in range(int(clients))]

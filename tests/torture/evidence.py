@@ -166,7 +166,7 @@ def _topic(stack: TortureStack) -> list[OnTopic]:
                 messages = consumer.consume(500, timeout=10)
                 assert messages, f"partition {partition} ends at {next_offset}, not at {high}"
                 for message in messages:
-                    headers = dict(message.headers() or [])  # type: ignore[arg-type]
+                    headers: Any = dict(message.headers() or [])
                     next_offset = int(message.offset() or 0) + 1
                     found.append(
                         OnTopic(partition, next_offset - 1, int(headers["ce_id"]), int(headers["ce_previous"]))

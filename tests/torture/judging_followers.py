@@ -88,7 +88,7 @@ def messages_once(evidence: Evidence) -> Verdict:
     verdict.looked_at = len(evidence.deliveries)
     for delivery in evidence.deliveries:
         times = taken[str(delivery["id"])]
-        if delivery["state"] == "sent" and times == 0:
+        if delivery["state"] in {"sent", "delivered"} and times == 0:
             verdict.found(f"delivery {delivery['id']}: lost")
         if times > 1:
             verdict.found(f"delivery {delivery['id']}: {times} times in the outbox")

@@ -60,7 +60,12 @@ class Proxy:
 
     def cut_all(self) -> None:
         """Every connection that is open now is over, on both sides."""
-        self._loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in list(self._open)])
+
+        def cut() -> None:
+            for writer in list(self._open):
+                writer.transport.abort()
+
+        self._loop.call_soon_threadsafe(cut)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

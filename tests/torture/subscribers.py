@@ -3,8 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TextIO
 
 import websockets
 
@@ -46,7 +46,7 @@ async def subscribe(
             await asyncio.sleep(0.3)
 
 
-async def _changes(url, token, topic, since, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+async def _changes(url: str, token: str, topic: str, since: int, stop: asyncio.Event) -> AsyncIterator[tuple[int, Any]]:
     address = f"{url.replace('http', 'ws', 1)}/v1/stream"
     protocols = [websockets.Subprotocol(SUBPROTOCOL)]
     async with websockets.connect(
