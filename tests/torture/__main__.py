@@ -44,7 +44,7 @@ def main() -> int:
     began = time.monotonic()
     fatal: str | None = None
     verdicts: list[Verdict] = []
-    with torture_stack(directory) as (stack, small_disk):
+    with torture_stack(directory, disk_mb=profile.disk_mb) as (stack, small_disk):
         world = made(stack.urls[0])
         world.save(directory / "world.json")
         say(f"the stack runs ({time.monotonic() - began:.0f} s)")
@@ -64,7 +64,11 @@ def main() -> int:
 def run_schedule(nemesis: Nemesis, seed: int, profile: Profile) -> None:
     faults = schedule(seed, profile)
     time.sleep(WARM_S)
+    began = time.monotonic()
     for number, fault in enumerate(faults, 1):
+        if time.monotonic() - began > profile.at_most_s:
+            nemesis.left_out["time"] = f"the last {len(faults) - number + 1} faults, after {profile.at_most_s:g} s"
+            break
         time.sleep(fault.after_s)
         took_s = nemesis.strike(fault)
         how = f"serves after {took_s:.1f} s" if took_s is not None else f"left out: {nemesis.left_out[fault.what]}"
@@ -136,6 +140,10 @@ def report(
         "facts": len(evidence.journal) if evidence else 0,
         "faults": nemesis.done,
         "left_out": nemesis.left_out,
+        "answers_lost": {
+            "commit": nemesis.stack.database.cutter.lost,
+            "provider": nemesis.stack.provider.cutter.lost,
+        },
         "recovery_max_s": {what: round(max(took), 2) for what, took in nemesis.recovery_s.items()},
         "promises": {f"{v.row} {v.promise}": len(v.violations) for v in verdicts},
         "violations": violations,

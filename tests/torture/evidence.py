@@ -17,7 +17,7 @@ from tests.torture.signing_in import account_of, fetched
 from tests.torture.stack import TortureStack
 from tests.torture.world import World
 
-QUIET_WITHIN_S = 90.0
+QUIET_WITHIN_S = 120.0
 _SCHEMAS = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'checkpoint'"
 
 

@@ -20,7 +20,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """``faults``: how often each kind; ``clients``: how many at once."""
+    """``faults``: how often each kind; ``clients``: how many at once; ``disk_mb``: PostgreSQL's.
+
+    On a machine so slow that the faults take longer than ``at_most_s``, the rest is left out, and that is said.
+    """
 
     name: str
     clients: int
@@ -28,12 +31,14 @@ class Profile:
     faults: dict[str, int]
     gap_s: tuple[float, float]
     operations_per_s: float
+    disk_mb: int
+    at_most_s: float
 
 
 _SMOKE = {"kill": 1, "lose_commit": 1}
 
 PROFILES = {
-    "smoke": Profile("smoke", 8, 4, _SMOKE, (0.5, 1.0), 40.0),
+    "smoke": Profile("smoke", 8, 4, _SMOKE, (0.5, 1.0), 40.0, 500, 120.0),
     "short": Profile(
         "short",
         16,
@@ -53,6 +58,8 @@ PROFILES = {
         },
         (0.5, 2.0),
         40.0,
+        700,
+        270.0,
     ),
     "long": Profile(
         "long",
@@ -73,6 +80,8 @@ PROFILES = {
         },
         (0.5, 4.0),
         80.0,
+        2_000,
+        3_600.0,
     ),
 }
 

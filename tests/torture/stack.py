@@ -26,7 +26,6 @@ from tests.torture.proxy import COMMIT, POST, Cutter, Proxy, tcp, unix
 
 APIS = 2
 FOLLOWERS = ("relay", "project", "notify", "timekeeper", "webhooks")
-DISK_MB = 1_200
 BALLAST = "ballast"
 
 
@@ -127,10 +126,10 @@ def _environ() -> dict[str, str]:
 
 
 @contextmanager
-def torture_stack(directory: Path) -> Iterator[tuple[TortureStack, bool]]:
+def torture_stack(directory: Path, *, disk_mb: int) -> Iterator[tuple[TortureStack, bool]]:
     """The stack, running, and whether its PostgreSQL has a small disk of its own. Ended whatever happens."""
     data_dir = Path(tempfile.mkdtemp(prefix="daybook-torture-", dir="/tmp"))  # a short path, for PostgreSQL's socket
-    small = _mount(data_dir / "postgresql")
+    small = _mount(data_dir / "postgresql", disk_mb)
     try:
         with EmbeddedStack(data_dir) as servers:
             servers.ensure_database(development.DATABASE)
@@ -148,10 +147,10 @@ def torture_stack(directory: Path) -> Iterator[tuple[TortureStack, bool]]:
         shutil.rmtree(data_dir, ignore_errors=True)
 
 
-def _mount(where: Path) -> bool:
+def _mount(where: Path, disk_mb: int) -> bool:
     """A small file system in memory, where the system lets us."""
     where.mkdir(parents=True)
-    options = f"size={DISK_MB}m,mode=0700"  # whose it is, is settled as for any directory
+    options = f"size={disk_mb}m,mode=0700"  # whose it is, is settled as for any directory
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(where)], capture_output=True, check=False
     )
