@@ -17,7 +17,8 @@ from tests.torture.signing_in import account_of, fetched
 from tests.torture.stack import TortureStack
 from tests.torture.world import World
 
-QUIET_WITHIN_S = 120.0
+QUIET_WITHIN_S = 200.0
+"""A message in doubt is looked for after two minutes."""
 _SCHEMAS = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'checkpoint'"
 
 
