@@ -46,6 +46,9 @@ class TortureStack:
             **development.stand_in_providers(servers.data_dir, self.provider.port),
             "DAYBOOK_DATABASE_URL": database,
             "DAYBOOK_LOG_FORMAT": "json",
+            # As where it is installed: a process that is started again does not compile everything first.
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(servers.data_dir / "compiled"),
             "DAYBOOK_RATE_FACTOR": "10000",
             "DAYBOOK_PROVIDER_TIMEOUT_S": "3",
         }
