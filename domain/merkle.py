@@ -35,23 +35,23 @@ class GrowingTree:
 
     def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
         self.size = size
-        self._peaks = list(peaks)
-        assert len(self._peaks) == size.bit_count()
+        self.peaks = list(peaks)
+        assert len(self.peaks) == size.bit_count()
 
     def append(self, leaf: bytes) -> list[bytes]:
         """The hashes of the subtrees that the leaf completes, from level 1 upwards. None: it is the left of a pair."""
         made: list[bytes] = []
         top, index = leaf, self.size
         while index & 1:
-            top = node_hash(self._peaks.pop(), top)
+            top = node_hash(self.peaks.pop(), top)
             made.append(top)
             index >>= 1
-        self._peaks.append(top)
+        self.peaks.append(top)
         self.size += 1
         return made
 
     def root(self) -> bytes:
-        return _joined(self._peaks)
+        return _joined(self.peaks)
 
 
 def _joined(subtrees: Sequence[bytes]) -> bytes:

@@ -33,7 +33,7 @@ def mth(leaves: list[bytes]) -> bytes:
 
 
 def path(m: int, leaves: list[bytes]) -> list[bytes]:
-    """2.1.3.1"""
+    """2.1.3.1."""
     if len(leaves) == 1:
         return []
     k = split(len(leaves))
@@ -41,7 +41,7 @@ def path(m: int, leaves: list[bytes]) -> list[bytes]:
 
 
 def subproof(m: int, leaves: list[bytes], *, whole: bool) -> list[bytes]:
-    """2.1.4.1"""
+    """2.1.4.1."""
     if m == len(leaves):
         return [] if whole else [mth(leaves)]
     k = split(len(leaves))
