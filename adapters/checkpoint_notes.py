@@ -7,7 +7,7 @@
     CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
     position 21033                   of the last leaf
 
-    — daybook.example/journal Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
+    — daybook.example/journal Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+Z…
 
 A public key is written ``origin+id+base64`` as C2SP's ``vkey``; its id is in each signature that it verifies.
 """

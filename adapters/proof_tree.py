@@ -68,7 +68,8 @@ class KeptTree:
                         copy.write_row((level, index >> level, node, None))
             at = Checkpoint(size=grown.size, root=grown.root(), position=facts[-1][0])
             cursor.execute(
-                "INSERT INTO proofs.signed_checkpoint (size, position, root, note, public_key) VALUES (%s, %s, %s, %s, %s)",
+                "INSERT INTO proofs.signed_checkpoint (size, position, root, note, public_key)"
+                " VALUES (%s, %s, %s, %s, %s)",
                 (at.size, at.position, at.root, signer.sign(at), signer.public_key),
             )
         self.tree, self.position = grown, at.position

@@ -31,7 +31,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 class GrowingTree:
-    """A tree of ``size`` leaves, of which it holds the roots of the complete subtrees, largest first: some 20 hashes."""
+    """A tree of ``size`` leaves, of which only the roots of complete subtrees are held, largest first: some 20."""
 
     def __init__(self, size: int = 0, peaks: Iterable[bytes] = ()) -> None:
         self.size = size
@@ -74,7 +74,7 @@ def subtrees_of(wanted: Range) -> Iterator[Place]:
 
 
 def inclusion_ranges(index: int, size: int) -> list[Range]:
-    """Whose roots prove that the leaf ``index`` is in the tree of ``size`` leaves, in the order of the proof (2.1.3)."""
+    """Whose roots prove that the leaf ``index`` is in the tree of ``size``, in the order of the proof (2.1.3)."""
     assert 0 <= index < size
     ranges: list[Range] = []
     start, end = 0, size

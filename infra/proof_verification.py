@@ -18,7 +18,7 @@ INT64_MAX = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The first fault lies at ``position``, or not before it and not after ``upto``. None: the journal ends too early."""
+    """The first fault lies at ``position`` or after it, and not after ``upto``."""
 
     position: int
     upto: int

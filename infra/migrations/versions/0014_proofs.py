@@ -1,4 +1,4 @@
-"""The Merkle tree over the journal: its complete subtrees, and the checkpoints that vouch for it. Never altered either."""
+"""The Merkle tree over the journal: its complete subtrees, and signed checkpoints. Neither is ever altered."""
 
 from alembic import op
 
