@@ -100,7 +100,8 @@ def insert(chance: random.Random) -> Forged:
     position = chance.choice([one for one in range(1, JOURNAL[-1].position + 2) if one not in taken])
     made = msgspec.structs.replace(chance.choice(JOURNAL), position=position, index=None, leaf=None, nodes=[])
     made = msgspec.structs.replace(made, checkpoint=None)
-    return Forged(position, sorted([*JOURNAL, made], key=lambda line: line.position))
+    facts = sorted([*JOURNAL, made], key=lambda line: line.position)
+    return Forged(position, [*facts])
 
 
 def swap(chance: random.Random) -> Forged:
