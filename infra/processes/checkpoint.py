@@ -26,11 +26,11 @@ SIGNER_LOCK = (crc32(b"daybook checkpoint") % 2**31, 0)
 ASK_TO_SIGN_EVERY_S = 0.5
 LOOKS_EVERY_S = 1.0
 
-SIGNS = Gauge("daybook_checkpoint_signs", "1 in the process that signs")
-POSITION = Gauge("daybook_checkpoint_position", "All facts up to here are under a signed checkpoint")
-BEHIND_S = Gauge("daybook_checkpoint_behind_seconds", "For how long there has been a fact that no checkpoint covers")
-SIGNED = Counter("daybook_checkpoint_signed_total", "Checkpoints signed")
-BROKEN = Gauge("daybook_checkpoint_broken", "1: the tree or the journal contradicts what was signed; nothing is signed")
+SIGNS = Gauge("daybook_proofs_signs", "1 in the process that signs")
+POSITION = Gauge("daybook_proofs_position", "All facts up to here are under a signed checkpoint")
+BEHIND_S = Gauge("daybook_proofs_behind_seconds", "For how long there has been a fact that no checkpoint covers")
+SIGNED = Counter("daybook_proofs_signed_total", "Checkpoints signed")
+BROKEN = Gauge("daybook_proofs_broken", "1: the tree or the journal contradicts what was signed; nothing is signed")
 
 logger = logging.getLogger(__name__)
 
