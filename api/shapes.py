@@ -250,6 +250,23 @@ class FactShape(BaseModel):
     data: dict[str, Any]
 
 
+class ProofShape(BaseModel):
+    """RFC 9162: ``leaf`` is the leaf ``index`` of the tree of ``size`` leaves, whose root ``checkpoint`` signs.
+
+    Hashes are base64. ``inclusion`` leads from the leaf to the root; ``consistency`` from the tree of ``since`` leaves
+    to this one, null where that was not asked or is larger. A leaf is the SHA-256 of 0x00, position (8 bytes), stream
+    (16), version (8), the topic after its length (4), and the state as an export holds it.
+    """
+
+    position: int
+    index: int
+    leaf: str
+    size: int
+    checkpoint: str
+    inclusion: list[str]
+    consistency: list[str] | None
+
+
 class VisitFactShape(FactShape):
     """``note`` is what was written with the command, where the reader may see it; ``override_reason`` likewise."""
 

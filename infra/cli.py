@@ -80,6 +80,15 @@ def webhooks() -> None:
 
 
 @app.command()
+def checkpoint() -> None:
+    """Sign what the journal is. Start several: one signs, the others wait."""
+    with _made_to_stay():
+        from infra.processes.checkpoint import run
+
+    _end(run())
+
+
+@app.command()
 def migrate(*, as_json: Json = False) -> None:
     """Bring the database's durable tables to this version."""
     from infra.processes.migrate import run
@@ -141,8 +150,28 @@ def replay(*, as_json: Json = False) -> None:
 
 
 @app.command()
-def verify(*, as_json: Json = False) -> None:
+def export(file: Annotated[Path, typer.Argument(help="Where to.")], *, as_json: Json = False) -> None:
+    """Write the journal with its tree and checkpoints to a file, to be verified elsewhere."""
+    from infra.processes.export import run
+
+    _end(run(file, as_json=as_json))
+
+
+@app.command()
+def verify(
+    *,
+    proofs: Annotated[Path | None, typer.Option(help="An exported journal, to verify offline instead.")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="The public key of its checkpoints, or its file.")] = None,
+    checkpoint: Annotated[list[Path] | None, typer.Option(help="A checkpoint that was kept elsewhere.")] = None,
+    as_json: Json = False,
+) -> None:
     """Sweep the journal for double bookings, with code that shares nothing with the one that books."""
+    if proofs:
+        if not key:
+            raise typer.BadParameter("--proofs needs --key: what is in the file proves nothing by itself")
+        from infra.processes import verify_proofs
+
+        _end(verify_proofs.run(proofs, key, checkpoint or [], as_json=as_json))
     from infra.processes.verify import run
 
     _end(run(as_json=as_json))

@@ -2,9 +2,9 @@
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from projections.walls import API, AUDITOR, FOLLOWER
+from projections.walls import API, AUDITOR, FOLLOWER, NOTARY
 
-_ROLES = {"serve": API, "relay": AUDITOR, "verify": AUDITOR}
+_ROLES = {"serve": API, "relay": AUDITOR, "verify": AUDITOR, "export": AUDITOR, "checkpoint": NOTARY}
 """By the first word of the process; all others follow facts and keep what is made of them."""
 
 

@@ -23,17 +23,19 @@ def default_data_dir() -> Path:
 def keys_of(data_dir: Path) -> dict[str, str]:
     """The secrets of this data directory. Made the first time; without them the vault cannot be read."""
     path = data_dir / KEYS_FILE
-    if not path.exists():
-        made = {
-            "DAYBOOK_VAULT_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-            "DAYBOOK_SIGNING_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-            "DAYBOOK_DIGEST_SECRET": secrets.token_urlsafe(32),
-        }
+    found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    made = {
+        "DAYBOOK_VAULT_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "DAYBOOK_SIGNING_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "DAYBOOK_CHECKPOINT_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "DAYBOOK_DIGEST_SECRET": secrets.token_urlsafe(32),
+    }
+    if made.keys() - found.keys():  # the first time, or since there is one more
+        found = {**made, **found}
         part = path.with_suffix(".part")
         part.touch(mode=0o600)
-        part.write_text(json.dumps(made, indent=2) + "\n")
+        part.write_text(json.dumps(found, indent=2) + "\n")
         part.replace(path)  # all of them or none: half a file would lock the data away
-    found: dict[str, str] = json.loads(path.read_text())
     return found
 
 

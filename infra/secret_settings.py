@@ -25,6 +25,7 @@ SECRETS = (
     "vault_key",
     "signing_key",
     "signing_keys_old",
+    "checkpoint_key",
     "digest_secret",
     "database_url",
     "redis_url",

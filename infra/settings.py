@@ -113,6 +113,12 @@ class Settings(BaseSettings):
     """Signs tokens, and verifies them."""
     signing_keys_old: Annotated[tuple[SecretBytes, ...], NoDecode, BeforeValidator(signing_seeds)] = ()
     """Only verify: the values that ``signing_key`` had before, separated by commas, until their tokens are over."""
+    checkpoint_key: Annotated[SecretBytes, BeforeValidator(signing_seed)] | None = None
+    """Signs checkpoints of the journal. For ``daybook checkpoint`` alone."""
+    checkpoint_public_keys_old: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
+    """Those of keys that signed before, as ``daybook checkpoint`` tells them, separated by commas."""
+    checkpoint_every_s: Annotated[float, Field(gt=0, le=3_600)] = 5.0
+    """How often one is signed at most."""
     digest_secret: Annotated[SecretStr, Field(min_length=16)] | None = None
 
     replay_clock: Path | None = None
@@ -161,6 +167,7 @@ class Settings(BaseSettings):
             "vault_key": (self.vault_key,),
             "signing_key": (self.signing_key,),
             "signing_keys_old": self.signing_keys_old,
+            "checkpoint_key": (self.checkpoint_key,),
             "digest_secret": (self.digest_secret,),
         }
         weak: dict[str, str] = {}

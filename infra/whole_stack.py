@@ -15,7 +15,7 @@ from infra.supervisor import Supervisor
 
 SERVERS, PROCESSES = 0, 1
 """Tiers: the servers stop when no process uses them any more."""
-PROCESSES_OF_OURS = ("serve", "relay", "project", "notify", "timekeeper", "webhooks")
+PROCESSES_OF_OURS = ("serve", "relay", "project", "notify", "timekeeper", "webhooks", "checkpoint")
 READY_WITHIN_S = 60.0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import Cursor
 
 API, FOLLOWER, AUDITOR = "daybook_api", "daybook_follower", "daybook_auditor"
+NOTARY = "daybook_notary"
 """The roles that processes have in the database; ``daybook migrate`` makes them."""
 
 # Organizations are set by their ids, separated by commas; not set: nobody's rows. In a sub-select, so that PostgreSQL

@@ -4,7 +4,7 @@ They are group roles without a login. A deployment grants each to the user by wh
 takes the role on by itself, see ``infra.database_roles``); who migrates may be the owner of the database alone.
 """
 
-from projections.walls import API, AUDITOR, FOLLOWER
+from projections.walls import API, AUDITOR, FOLLOWER, NOTARY
 
 APPENDER = "daybook_appender"
 """Owns the function that appends, and is nobody: its rights are to be had by calling that function only."""
@@ -19,7 +19,8 @@ DO $roles$
 DECLARE made record;
 BEGIN
     FOR made IN SELECT * FROM (VALUES
-        ('{API}', ''), ('{AUDITOR}', ''), ('{APPENDER}', ''), ('{FOLLOWER}', 'BYPASSRLS')) AS role (name, attribute)
+        ('{API}', ''), ('{AUDITOR}', ''), ('{NOTARY}', ''), ('{APPENDER}', ''),
+        ('{FOLLOWER}', 'BYPASSRLS')) AS role (name, attribute)
     LOOP
         IF to_regrole(made.name) IS NULL THEN
             BEGIN
@@ -39,7 +40,7 @@ $roles$
 
 THERE_IS_ALL = """
 SELECT to_regproc('vault.any_key') IS NOT NULL AND to_regclass('webhooks.delivery') IS NOT NULL
-    AND to_regclass('visitor_link') IS NOT NULL
+    AND to_regclass('visitor_link') IS NOT NULL AND to_regclass('proofs.signed_checkpoint') IS NOT NULL
 """
 
 GRANT = f"""
@@ -91,4 +92,9 @@ GRANT SELECT ON ALL TABLES IN SCHEMA deliveries TO {API};
 GRANT SELECT, INSERT, UPDATE, DELETE ON deliveries.report TO {API};
 GRANT SELECT ON webhooks.checkpoint, webhooks.endpoint, webhooks.delivery TO {API};
 GRANT SELECT, INSERT, UPDATE ON webhooks.secret TO {API};
+-- Who signs reads facts and adds to the tree. What it has added, nobody alters.
+GRANT SELECT ON stored_events, journal_epoch TO {NOTARY};
+GRANT USAGE ON SCHEMA proofs TO {API}, {AUDITOR}, {NOTARY};
+GRANT SELECT ON ALL TABLES IN SCHEMA proofs TO {API}, {AUDITOR}, {NOTARY};
+GRANT INSERT ON ALL TABLES IN SCHEMA proofs TO {NOTARY};
 """  # noqa: S608  names from above

@@ -21,7 +21,19 @@ def daybook(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.parametrize(
-    "verb", ["serve", "relay", "project", "notify", "timekeeper", "webhooks", "migrate", "verify", "replay"]
+    "verb",
+    [
+        "serve",
+        "relay",
+        "project",
+        "notify",
+        "timekeeper",
+        "webhooks",
+        "checkpoint",
+        "migrate",
+        "verify",
+        "replay",
+    ],
 )
 def test_a_process_without_its_settings_ends_with_one_line(verb: str) -> None:
     done = daybook(verb)
@@ -49,7 +61,10 @@ def test_a_port_that_is_taken_is_named(servers: EmbeddedStack) -> None:
     assert done.stderr == f"daybook: DAYBOOK_API_PORT: Address already in use: 127.0.0.1 {port}\n"
 
 
-@pytest.mark.parametrize("verb", ["serve", "relay", "project", "notify", "timekeeper", "webhooks", "verify", "replay"])
+@pytest.mark.parametrize(
+    "verb",
+    ["serve", "relay", "project", "notify", "timekeeper", "webhooks", "verify", "replay", "checkpoint"],
+)
 def test_a_database_without_a_journal_is_told_of(servers: EmbeddedStack, verb: str) -> None:
     environment = development.environment(servers, port=free_port())
 

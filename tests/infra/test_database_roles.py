@@ -10,7 +10,7 @@ from psycopg.errors import InsufficientPrivilege
 from infra.database_roles import role_of, url_for
 from infra.migrations import migrate
 from infra.migrations.roles import APPENDER
-from projections.walls import API, AUDITOR, FOLLOWER
+from projections.walls import API, AUDITOR, FOLLOWER, NOTARY
 
 REFUSED: tuple[LiteralString, ...] = (
     "UPDATE stored_events SET topic = topic",
@@ -39,14 +39,14 @@ REFUSED: tuple[LiteralString, ...] = (
 pytestmark = pytest.mark.security(38)
 
 
-@pytest.mark.parametrize("role", [API, FOLLOWER, AUDITOR])
+@pytest.mark.parametrize("role", [API, FOLLOWER, AUDITOR, NOTARY])
 @pytest.mark.parametrize("statement", REFUSED)
 def test_no_role_can_alter_the_journal_or_the_walls(postgres_url: str, role: str, statement: LiteralString) -> None:
     with psycopg.connect(_as_a_user_of(postgres_url, role)) as connection, pytest.raises(InsufficientPrivilege):
         connection.execute(statement)
 
 
-@pytest.mark.parametrize(("role", "may"), [(API, True), (FOLLOWER, True), (AUDITOR, False)])
+@pytest.mark.parametrize(("role", "may"), [(API, True), (FOLLOWER, True), (AUDITOR, False), (NOTARY, False)])
 def test_who_may_append_appends_by_the_function(postgres_url: str, role: str, *, may: bool) -> None:
     stream, command = uuid4(), uuid4()
     arguments = ([command], [b"f"], [b"a"], [1], [1], [stream], [0], [1], [0], [1], [1], ["note.v1"], [b"{}"])
@@ -95,6 +95,13 @@ def test_who_may_append_appends_by_the_function(postgres_url: str, role: str, *,
         (AUDITOR, "DELETE FROM timers.timer"),
         (AUDITOR, "SELECT * FROM webhooks.secret"),
         (API, "DELETE FROM webhooks.endpoint"),
+        (API, "INSERT INTO proofs.subtree VALUES (1, 0, sha256(''), NULL)"),
+        (AUDITOR, "INSERT INTO proofs.subtree VALUES (1, 0, sha256(''), NULL)"),
+        (FOLLOWER, "SELECT * FROM proofs.subtree"),
+        (NOTARY, "UPDATE proofs.subtree SET hash = sha256('')"),
+        (NOTARY, "DELETE FROM proofs.signed_checkpoint"),
+        (NOTARY, "SELECT * FROM vault.record"),
+        (NOTARY, "SELECT * FROM credential"),
     ],
 )
 def test_a_role_may_not_do_what_its_processes_never_do(postgres_url: str, role: str, statement: LiteralString) -> None:
@@ -114,9 +121,9 @@ FORGET_RIGHTS = f"""
 DO $restored$
 DECLARE one text; durable regclass; its_function regprocedure;
 BEGIN
-    FOREACH one IN ARRAY ARRAY['public', 'vault', 'deliveries', 'timers', 'offer_rounds', 'webhooks'] LOOP
+    FOREACH one IN ARRAY ARRAY['public', 'vault', 'deliveries', 'timers', 'offer_rounds', 'webhooks', 'proofs'] LOOP
         FOR durable IN SELECT oid FROM pg_class WHERE relnamespace = one::regnamespace AND relkind = 'r' LOOP
-            EXECUTE format('REVOKE ALL ON %s FROM {API}, {FOLLOWER}, {AUDITOR}, {APPENDER}', durable);
+            EXECUTE format('REVOKE ALL ON %s FROM {API}, {FOLLOWER}, {AUDITOR}, {NOTARY}, {APPENDER}', durable);
         END LOOP;
         FOR its_function IN SELECT oid FROM pg_proc WHERE pronamespace = one::regnamespace AND prosecdef LOOP
             EXECUTE format('ALTER FUNCTION %s OWNER TO CURRENT_USER', its_function);
@@ -124,7 +131,7 @@ BEGIN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', its_function);
         END LOOP;
         EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %I FROM {APPENDER}', one);
-        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM {API}, {FOLLOWER}, {AUDITOR}, {APPENDER}', one);
+        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM {API}, {FOLLOWER}, {AUDITOR}, {NOTARY}, {APPENDER}', one);
     END LOOP;
 END
 $restored$
@@ -156,13 +163,18 @@ def test_the_vault_key_can_be_tried_before_any_organization_is_known(postgres_ur
 
 
 def test_each_process_connects_in_its_role_and_keeps_the_options_that_were_given(postgres_url: str) -> None:
-    roles = {process: role_of(process) for process in ("serve", "serve reads", "relay", "verify", "project", "notify")}
+    roles = {
+        process: role_of(process)
+        for process in ("serve", "serve reads", "relay", "verify", "export", "checkpoint", "project", "notify")
+    }
 
     assert roles == {
         "serve": API,
         "serve reads": API,
         "relay": AUDITOR,
         "verify": AUDITOR,
+        "export": AUDITOR,
+        "checkpoint": NOTARY,
         "project": FOLLOWER,
         "notify": FOLLOWER,
     }

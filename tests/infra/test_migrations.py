@@ -52,7 +52,7 @@ def test_whoever_owns_the_database_may_migrate_it_without_being_a_superuser(
     with psycopg.connect(servers.database_url(migrated_template), autocommit=True) as superuser:
         superuser.execute(f"CREATE ROLE {name} LOGIN".encode())
         superuser.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
-        roles = "daybook_api, daybook_follower, daybook_auditor, daybook_appender"
+        roles = "daybook_api, daybook_follower, daybook_auditor, daybook_notary, daybook_appender"
         superuser.execute(f"GRANT {roles} TO {name}".encode())
         url = servers.database_url(name).replace("postgresql://postgres@", f"postgresql://{name}@")
         migrate(url)
