@@ -17,6 +17,8 @@ from tests.torture.signing_in import account_of, fetched
 from tests.torture.stack import TortureStack
 from tests.torture.world import World
 
+PROOFS = "verify --proofs"
+SIGNED_WITHIN_S = 60.0
 QUIET_WITHIN_S = 200.0
 """A message in doubt is looked for after two minutes."""
 _SCHEMAS = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'checkpoint'"
@@ -123,8 +125,23 @@ def collect(stack: TortureStack, world: World, directory: Path) -> Evidence:
     for name in ("appointments", "resource_calendars", "availability"):
         evidence.jobs[f"rebuild {name}"] = stack.job("rebuild", name)
     evidence.jobs["replay after rebuild"] = stack.job("replay")
+    evidence.jobs[PROOFS] = _proved(stack, journal[-1].position, directory / "exported.jsonl")
     evidence.slots = _free_slots(stack, world, token)
     return evidence
+
+
+def _proved(stack: TortureStack, head: int, file: Path) -> tuple[int, Any]:
+    """What an auditor finds who is given the journal as it is exported, and the key of who signs it."""
+    deadline = time.monotonic() + SIGNED_WITHIN_S
+    signed, key = 0, ""
+    while signed < head:
+        assert time.monotonic() < deadline, f"signed up to {signed}, not to {head}"
+        time.sleep(0.5)
+        with stack.connect() as connection:
+            last = "SELECT position, public_key FROM proofs.signed_checkpoint ORDER BY size DESC LIMIT 1"
+            signed, key = connection.execute(last).fetchone() or (0, "")
+    stack.job("export", str(file))
+    return stack.job("verify", "--proofs", str(file), "--key", key)
 
 
 def _free_slots(stack: TortureStack, world: World, token: str) -> dict[str, list[str]]:

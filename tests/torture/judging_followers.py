@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from tests.torture.evidence import Evidence, OnTopic
+from tests.torture.evidence import PROOFS, Evidence, OnTopic
 from tests.torture.judging import MADE
 from tests.torture.timeline import Occupancy, Verdict
 
@@ -53,11 +53,20 @@ def replay_equal(evidence: Evidence) -> Verdict:
     """Every read model is what a replay makes of the journal, before and after some are rebuilt."""
     verdict = Verdict(5, "live = replayed = rebuilt")
     for name, (code, told) in evidence.jobs.items():
-        if name == "verify":
+        if name in {"verify", PROOFS}:
             continue
         verdict.looked_at += 1
         if code:
             verdict.found(f"daybook {name}: {str(told)[:400]}")
+    return verdict
+
+
+def signed_as_it_is(evidence: Evidence) -> Verdict:
+    """Every fact is in the tree that was signed meanwhile, whoever was killed: none is changed, put in or taken out."""
+    code, told = evidence.jobs[PROOFS]
+    verdict = Verdict(13, "the journal is as it was signed", int(told.get("facts", 0)))
+    if code or verdict.looked_at < len(evidence.journal):
+        verdict.found(f"daybook {PROOFS}: {str(told)[:400]}, of {len(evidence.journal)} facts")
     return verdict
 
 

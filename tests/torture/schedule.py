@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 FOLLOWERS = ("relay", "project", "notify", "timekeeper")
-KILLED = ("serve:0", "serve:1", *FOLLOWERS)
+KILLED = ("serve:0", "serve:1", "checkpoint", *FOLLOWERS)
 PAUSED = ("serve:1", "relay", "project", "notify")
 
 

@@ -20,12 +20,12 @@ from infra import development
 from infra.embedded import EmbeddedStack, ServerFailed
 from infra.migrations import migrate
 from infra.program import free_port, listens
-from infra.whole_stack import answers
+from infra.whole_stack import PROCESSES_OF_OURS, answers
 from tests.running import RunningStack
 from tests.torture.proxy import COMMIT, POST, Cutter, Proxy, tcp, unix
 
 APIS = 2
-FOLLOWERS = ("relay", "project", "notify", "timekeeper", "webhooks")
+FOLLOWERS = tuple(verb for verb in PROCESSES_OF_OURS if verb != "serve")
 BALLAST = "ballast"
 
 

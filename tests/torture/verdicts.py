@@ -18,6 +18,7 @@ CHECKS: Sequence[Callable[[Evidence], Verdict]] = (
     judging_followers.messages_once,
     judging_followers.sockets_complete,
     judging_followers.free_slots_right,
+    judging_followers.signed_as_it_is,
 )
 
 
