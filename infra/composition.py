@@ -42,9 +42,14 @@ def epoch_of(settings: Settings, process: str) -> UUID:
     except psycopg.errors.UndefinedTable:
         raise NotMigrated from None
     except psycopg.OperationalError as refused:
-        if f'role "{role_of(process)}" does not exist' in str(refused):
+        if lacks_role(refused, process):
             raise NotMigrated from None
         raise
+
+
+def lacks_role(refused: psycopg.OperationalError, process: str) -> bool:
+    """Whether that is why: roles are made with the first journal on a server, so there is none."""
+    return f'role "{role_of(process)}" does not exist' in str(refused)
 
 
 def await_database(url: str) -> None:

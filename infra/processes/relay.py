@@ -18,7 +18,7 @@ from application.journal import JournalUnavailable
 from application.relaying import Relay, TopicAheadOfJournal
 from application.retrying import RECONNECT_LONGEST_S, retry_delay_s
 from application.stopping import StopRequest
-from infra.composition import NotMigrated, kafka_tls_of
+from infra.composition import NotMigrated, kafka_tls_of, lacks_role
 from infra.database_roles import url_for
 from infra.process import begun, cannot, on_stop
 from infra.settings import Settings, SettingsError, needed
@@ -52,7 +52,7 @@ def run() -> int:
         process.run()
     except WrongPartitions as wrong:
         raise SettingsError(f"DAYBOOK_KAFKA_PARTITIONS: {wrong}") from None
-    except psycopg.errors.UndefinedTable:
+    except (psycopg.errors.UndefinedTable, NotMigrated):
         return cannot("relay", NotMigrated())
     except TopicAheadOfJournal as wrong:
         return cannot("relay", wrong)
@@ -72,7 +72,7 @@ class RelayProcess:
         self._stopping.make()
 
     def run(self) -> None:
-        """Raises ``WrongPartitions`` and ``TopicAheadOfJournal``; everything else is tried again."""
+        """Raises ``WrongPartitions``, ``TopicAheadOfJournal`` and ``NotMigrated``; everything else is tried again."""
         failures = _Failures(self._stopping)
         while not self._stopping.made:
             try:
@@ -85,6 +85,8 @@ class RelayProcess:
                     if self._leads(connection):
                         self._lead(connection, failures)
             except (psycopg.OperationalError, JournalUnavailable) as lost:
+                if isinstance(lost, psycopg.OperationalError) and lacks_role(lost, "relay"):
+                    raise NotMigrated from None
                 failures.wait(f"the journal cannot be read: {lost}")
             finally:
                 LEADS.set(0)
