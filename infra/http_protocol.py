@@ -7,7 +7,7 @@ connection, and whoever sends headers without end all memory. Nothing here costs
 import asyncio
 from typing import Any
 
-from starlette.types import ASGIApp
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from api.admission import Admission, refusal
@@ -60,17 +60,17 @@ class BoundedHttp(HttpToolsProtocol):
         if self.cycle is not None and self.cycle.response_complete:
             self.cycle.more_body = False  # of what was refused nobody reads the body; it has come whole nevertheless
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """As uvicorn does, if the process can do with one more. Where it cannot, that costs it no task."""
         admission = self._admission
         if admission is None:
-            super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]  one protocol, two names
+            super()._start_asgi_task(cycle, app)
             return
         if admission.refuses(cycle.scope["path"]):
             self._refuse(cycle)
             return
         admission.in_flight += 1
-        task = self.loop.create_task(cycle.run_asgi(app))  # type: ignore[arg-type]
+        task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self._ended)
         self.tasks.add(task)
 
