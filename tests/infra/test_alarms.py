@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]  its stubs are a package of their own
+import yaml  # type: ignore[import-untyped]
 from prometheus_client import REGISTRY
 
 import infra.processes.notify
