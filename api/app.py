@@ -49,6 +49,7 @@ from api import (
     waitlist,
     webhooks,
 )
+from api.admission import Admission
 from api.contract import describe
 from api.cross_origin import Origins
 from api.edge import Edge
@@ -136,6 +137,8 @@ def create_app(
     app.state.ports = ports
     app.state.health = health
     app.state.metrics = metrics
+    app.state.admission = admission = Admission()
+    metrics.watch(admission.reading)
     if sockets is not None:
         app.state.sockets = sockets
         app.router.routes.extend(stream.router.routes)

@@ -113,6 +113,7 @@ REJECTIONS: Mapping[str, Kind] = {
         Kind("if-match-missing", 428, "If-Match with the ETag that you last saw is needed."),
         Kind("unknown-parameter", 422, "A query parameter is unknown."),
         Kind("internal-error", 500, "Something went wrong on our side."),
+        Kind("overloaded", 503, "More is asked of this server than it can do; try again after Retry-After seconds."),
         Kind("unavailable", 503, "A server that is needed for this is away; try again."),
     )
 }

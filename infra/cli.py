@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -175,6 +176,21 @@ def verify(
     from infra.processes.verify import run
 
     _end(run(as_json=as_json))
+
+
+@app.command()
+def redrive(
+    *,
+    message: Annotated[UUID | None, typer.Option(help="Only this one.", show_default=False)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that are listed.")] = False,
+    reason: Annotated[str, typer.Option(help="Why; it is logged with your name.", show_default=False)] = "",
+    twice: Annotated[bool, typer.Option("--may-be-sent-twice", help="Also what may have been sent.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List messages and webhook deliveries that were parked or given up; with --message or --all, try them again."""
+    from infra.processes.redrive import run
+
+    _end(run(message, everything=everything, reason=reason, twice_allowed=twice, as_json=as_json))
 
 
 @app.command()

@@ -7,8 +7,10 @@ connection, and whoever sends headers without end all memory. Nothing here costs
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from api.admission import Admission, refusal
 from api.safe_headers import SAFE_HEADERS
 
 HEAD_BYTES_MAX = 32 * 1024
@@ -27,9 +29,11 @@ class BoundedHttp(HttpToolsProtocol):
     _seen: object = None
     """What was unfinished when it was looked at last."""
     _head_bytes = 0
+    _admission: Admission | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._admission = getattr(getattr(self.config.app, "state", None), "admission", None)
         self.loop.call_later(LOOKED_AT_EVERY_S, self._look)
 
     def data_received(self, data: bytes) -> None:
@@ -50,6 +54,38 @@ class BoundedHttp(HttpToolsProtocol):
             self._give_up(431)
             raise _HeadTooLong
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if self.cycle is not None and self.cycle.response_complete:
+            self.cycle.more_body = False  # of what was refused nobody reads the body; it has come whole nevertheless
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """As uvicorn does, if the process can do with one more. Where it cannot, that costs it no task."""
+        admission = self._admission
+        if admission is None:
+            super()._start_asgi_task(cycle, app)
+            return
+        if admission.refuses(cycle.scope["path"]):
+            self._refuse(cycle)
+            return
+        admission.in_flight += 1
+        task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self._ended)
+        self.tasks.add(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        assert self._admission
+        self._admission.in_flight -= 1
+        self.tasks.discard(task)
+
+    def _refuse(self, cycle: RequestResponseCycle) -> None:
+        cycle.response_started = cycle.response_complete = True
+        if not self.transport.is_closing():
+            self.transport.write(refusal(cycle.scope["path"]))
+            if not cycle.keep_alive:
+                self.transport.close()
+        self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  what the parser says of it helps nobody
         self._give_up(400)

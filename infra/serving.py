@@ -173,7 +173,7 @@ def _served(
     app = create_app(ports, health=health, metrics=metrics, sockets=sockets, origins=origins)
     progress = ProgressListener(url_for("serve", settings.database_url), (*NAMES, Deliveries.NAME, Webhooks.NAME))
     deciding = (ports.writer.run, ports.access_log.run, ports.limits.windows.run, lambda: forgetting(ports))
-    return Served(app, (*deciding, sockets.run, lambda: progress.run(fence), *entrance.beside))
+    return Served(app, (*deciding, app.state.admission.run, sockets.run, lambda: progress.run(fence), *entrance.beside))
 
 
 @dataclass(frozen=True, slots=True)
