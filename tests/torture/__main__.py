@@ -16,6 +16,7 @@ from random import SystemRandom
 from infra.program import Program, kill
 from tests.torture.evidence import Evidence, await_quiet, collect
 from tests.torture.nemesis import BOUNDS_S, Nemesis, NotServing
+from tests.torture.overload import allow_many_connections, holds_up
 from tests.torture.schedule import PROFILES, Profile, schedule
 from tests.torture.stack import TortureStack, torture_stack
 from tests.torture.timeline import Verdict
@@ -26,8 +27,8 @@ WARM_S = 4.0
 CALM_S = 4.0
 CLIENTS_STOP_WITHIN_S = 90.0
 SHOWN_MAX = 5
-AFTERWARDS: Sequence[Callable[[TortureStack, World], Verdict]] = ()
-"""Phases on the healed stack, each a promise of its own: overload has its place here."""
+AFTERWARDS: Sequence[Callable[[TortureStack, World], Verdict]] = (holds_up,)
+"""Phases on the healed stack, each a promise of its own."""
 
 
 def main() -> int:
@@ -38,6 +39,7 @@ def main() -> int:
     seed = SystemRandom().randrange(1_000_000) if given.seed == "random" else int(given.seed)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupted)
+    allow_many_connections()
     directory = Path(tempfile.mkdtemp(prefix="daybook-torture-run-", dir="/tmp"))
     profile = PROFILES[given.profile]
     say(f"profile {profile.name}, SEED={seed}, histories in {directory}")
@@ -146,6 +148,7 @@ def report(
         },
         "recovery_max_s": {what: round(max(took), 2) for what, took in nemesis.recovery_s.items()},
         "promises": {f"{v.row} {v.promise}": len(v.violations) for v in verdicts},
+        "overload": next((v.notes for v in verdicts if v.row == 17), {}),
         "violations": violations,
     }
     sys.stdout.write(f"torture: {json.dumps(told)}\n")
