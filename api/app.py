@@ -139,6 +139,7 @@ def create_app(
     app.state.metrics = metrics
     app.state.admission = admission = Admission()
     metrics.watch(admission.reading)
+    metrics.watch(health.reading)
     if sockets is not None:
         app.state.sockets = sockets
         app.router.routes.extend(stream.router.routes)

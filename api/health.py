@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 import structlog
 from fastapi import APIRouter
+from prometheus_client.core import GaugeMetricFamily, Metric
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -96,6 +97,13 @@ class Health:
                 self._report = self._summed_up(asked)
                 self._reported_at = time.monotonic()
             return self._report
+
+    def reading(self) -> Iterator[Metric]:
+        """The parts as they were found last: whoever shows the metrics has them asked first."""
+        up = GaugeMetricFamily("daybook_part_up", "1 where a server that is needed answers well", labels=["part"])
+        for name, found in (self._report.parts if self._report else {}).items():
+            up.add_metric([name], found.status == "ok")
+        yield up
 
     def _summed_up(self, asked: Sequence[PartReport]) -> Report:
         reports = {part.name: report for part, report in zip(self.parts, asked, strict=True)}

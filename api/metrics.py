@@ -125,5 +125,6 @@ def route_template(scope: Scope) -> str:
 @router.get("/metrics", operation_id="metrics", tags=["operation"], response_class=Response)
 async def read_metrics(request: Request) -> Response:
     """Prometheus text format."""
+    await request.app.state.health.report()
     metrics: Metrics = request.app.state.metrics
     return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -43,6 +43,7 @@ async def answering(parts: Sequence[Part], gauges: Metrics | None = None) -> Asy
 
     app = FastAPI(routes=[*health.router.routes, *metrics.router.routes, *things.routes])
     app.state.health, app.state.metrics = Health(parts), gauges or Metrics()
+    app.state.metrics.watch(app.state.health.reading)
     app.add_middleware(Edge, metrics=app.state.metrics)
     async with served(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         yield client
@@ -111,6 +112,17 @@ def test_without_what_is_required_it_is_unready_yet_alive_and_names_no_host() ->
         assert unready.headers["retry-after"] == "1"
         assert unready.json()["status"] == "unready"
         assert "internal.example" not in unready.text
+
+    asyncio.run(scenario())
+
+
+def test_whoever_reads_the_metrics_is_told_which_part_is_down() -> None:
+    async def scenario() -> None:
+        parts = [Part("redis", _unreachable, "later"), Part("postgres", _fine, "never", required=True)]
+        async with answering(parts, Metrics()) as http:
+            told = (await http.get("/metrics")).text
+        assert 'daybook_part_up{part="redis"} 0.0' in told
+        assert 'daybook_part_up{part="postgres"} 1.0' in told
 
     asyncio.run(scenario())
 

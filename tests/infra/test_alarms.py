@@ -14,7 +14,9 @@ import infra.processes.relay
 import infra.processes.timekeeper
 import infra.processes.webhooks  # noqa: F401  each registers what it shows
 from api.admission import Admission
+from api.health import Health
 from api.metrics import Metrics
+from application.rate_limits import RateTally
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "infra" / "runbooks"
@@ -28,6 +30,8 @@ def _shown() -> Iterator[str]:
     """What the processes' registries show, with the endings that Prometheus adds."""
     metrics = Metrics()
     metrics.watch(Admission().reading)
+    metrics.watch(Health(()).reading)
+    metrics.watch_tally("rate_limits", RateTally())
     for registry in (REGISTRY, metrics.registry):
         for family in registry.collect():
             endings = {"counter": ["_total"], "histogram": ["_count", "_sum", "_bucket"]}.get(family.type, [""])
