@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import pytest
 
 from tests.torture import judging, judging_followers, verdicts
-from tests.torture.evidence import Evidence, OnTopic, Stored
+from tests.torture.evidence import PROOFS, Evidence, OnTopic, Stored
 from tests.torture.history import FAIL, OK, UNKNOWN, Call, Connection, Frame, Histories
 from tests.torture.world import Place, World
 
@@ -64,9 +64,8 @@ def evidence(facts: Sequence[Stored], calls: Sequence[Call], frames: Sequence[in
     told = [Frame(process=9, topic=TOPIC, position=position, payload={}, at_ns=0, connection=1) for position in frames]
     opened = [Connection(process=9, topic=TOPIC, connection=1, since=0, opened_ns=0)] if frames else []
     topic = [OnTopic(0, at, fact.position, facts[at - 1].position if at else 0) for at, fact in enumerate(facts)]
-    return Evidence(
-        WORLD, ACCOUNT, list(facts), Histories(list(calls), told, opened), topic, [], [], {}, {"verify": (0, {})}
-    )
+    jobs = {"verify": (0, {}), PROOFS: (0, {"facts": len(facts)})}
+    return Evidence(WORLD, ACCOUNT, list(facts), Histories(list(calls), told, opened), topic, [], [], {}, jobs)
 
 
 def test_a_good_history_is_not_complained_of() -> None:
@@ -109,6 +108,13 @@ def test_a_refusal_after_an_attempt_of_unknown_fate_may_be_followed_by_its_succe
 def test_a_socket_that_missed_doubled_or_disordered_is_found(frames: list[int]) -> None:
     facts = booked(2, "a") + booked(4, "b", OTHER)
     assert judging_followers.sockets_complete(evidence(facts, [], frames)).violations
+
+
+@pytest.mark.parametrize("told", [(1, {"facts": 2}), (0, {"facts": 1})])
+def test_a_fact_that_is_not_as_it_was_signed_or_under_no_signature_is_found(told: tuple[int, object]) -> None:
+    forged = evidence(booked(2, "a"), [])
+    forged.jobs[PROOFS] = told
+    assert judging_followers.signed_as_it_is(forged).violations
 
 
 def test_a_topic_with_a_gap_is_found() -> None:

@@ -25,6 +25,7 @@ def test_every_fault_of_a_profile_comes_as_often_as_it_says_and_every_process_is
         "project",
         "notify",
         "timekeeper",
+        "checkpoint",
     }
 
 
