@@ -226,7 +226,8 @@ def test_answers_hold_what_the_contract_says_and_no_more(house: House, document:
     }
     window = {"start": "2027-02-01", "end": "2027-02-14"}
     asks = {"getCalendar": window, "findSlots": window, "explainSlot": {"start": "2027-02-01T10:00:00Z"}}
-    elsewhere = {"listNotifications", "getManagedVisit", "endOidcSignIn"}  # tests of messages, visitors, providers
+    # Tests of messages, visitors, providers and proofs ask these.
+    elsewhere = {"listNotifications", "getManagedVisit", "endOidcSignIn", "getAuditProof"}
     asks["findPublicSlots"] = window
     for method, path, operation in operations(document):
         if method == "get" and path.startswith("/v1") and operation["operationId"] not in elsewhere:
