@@ -44,7 +44,7 @@ def run(message: UUID | None, *, everything: bool, reason: str, twice_allowed: b
     sys.stderr.write(f"daybook redrive: due again: {len(done)}, left as they are: {len(left)}\n")
     for one in left:
         sys.stderr.write(f"  {one.id}: {_why_left(one)}\n")
-    return 0 if chosen and not left else 1
+    return 0 if (chosen or everything) and not left else 1
 
 
 def _why_left(one: Parked) -> str:

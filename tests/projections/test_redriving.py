@@ -93,6 +93,8 @@ def test_the_command_lists_and_acts_with_a_reason_only(
         front, "--all", "--may-be-sent-twice", "--reason", "the provider has lost it", code=0
     )
     assert json.loads(_said(front, "--json", code=0)) == {"parked": []}
+    assert "due again: 0" in _said(front, "--all", "--reason", "there is nothing left", code=0)
+    assert "due again: 0" in _said(front, "--message", listed["id"], "--reason", "once more", code=1)
 
 
 def _said(front: FrontDesk, *arguments: str, code: int) -> str:
