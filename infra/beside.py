@@ -15,10 +15,12 @@ async def beside(works: Iterable[Callable[[], Coroutine[Any, Any, None]]]) -> As
     """
     async with asyncio.TaskGroup() as group:
         tasks = {group.create_task(work()) for work in works}
-        yield
-        # Once is not enough. Before Python 3.12 ``asyncio.wait_for`` loses a cancellation that comes as what it waits
-        # for is done, and the client of Redis waits by it: such a task would go on for ever, and the process with it.
-        while tasks:
-            for task in tasks:
-                task.cancel()
-            _, tasks = await asyncio.wait(tasks, timeout=AGAIN_AFTER_S)
+        try:
+            yield
+        finally:
+            # Once is not enough. Before Python 3.12 ``asyncio.wait_for`` loses a cancellation that comes as what it
+            # waits for is done, and the client of Redis waits by it: such a task would go on for ever, and all with it.
+            while tasks:
+                for task in tasks:
+                    task.cancel()
+                _, tasks = await asyncio.wait(tasks, timeout=AGAIN_AFTER_S)

@@ -19,11 +19,11 @@ from adapters.proof_tree import FACTS_MAX, KeptTree, TreeBroken, journal_head, k
 from application.retrying import RECONNECT_LONGEST_S, retry_delay_s
 from application.stopping import StopRequest
 from infra.composition import NotMigrated, connecting, epoch_of
+from infra.leading import leads
 from infra.process import begun, cannot, on_stop
 from infra.settings import Settings, SettingsError, needed, variable
 
 SIGNER_LOCK = (crc32(b"daybook checkpoint") % 2**31, 0)
-ASK_TO_SIGN_EVERY_S = 0.5
 LOOKS_EVERY_S = 1.0
 
 SIGNS = Gauge("daybook_proofs_signs", "1 in the process that signs")
@@ -77,7 +77,7 @@ class CheckpointProcess:
             try:
                 with connecting(self._settings, "checkpoint")() as connection:
                     connection.autocommit = True
-                    if self._signs(connection):
+                    if leads(connection, SIGNER_LOCK, self._stopping):
                         kept = kept_tree(connection, self._trusted)
                         failures = 0
                         self._follow(connection, kept)
@@ -93,14 +93,6 @@ class CheckpointProcess:
                 self._stopping.pause(RECONNECT_LONGEST_S)
             finally:
                 SIGNS.set(0)
-
-    def _signs(self, connection: Connection[Any]) -> bool:
-        """Wait for the lock. False: stopped meanwhile."""
-        while not self._stopping.made:
-            if connection.execute("SELECT pg_try_advisory_lock(%s, %s)", SIGNER_LOCK).fetchone() == (True,):
-                return True
-            self._stopping.pause(ASK_TO_SIGN_EVERY_S)
-        return False
 
     def _follow(self, connection: Connection[Any], kept: KeptTree) -> None:
         SIGNS.set(1)

@@ -20,12 +20,12 @@ from application.retrying import RECONNECT_LONGEST_S, retry_delay_s
 from application.stopping import StopRequest
 from infra.composition import NotMigrated, kafka_tls_of, lacks_role
 from infra.database_roles import url_for
+from infra.leading import leads
 from infra.process import begun, cannot, on_stop
 from infra.settings import Settings, SettingsError, needed
 from projections.checkpoint import lowest_checkpoint
 
 LEADER_LOCK = (crc32(b"daybook relay") % 2**31, 0)
-ASK_TO_LEAD_EVERY_S = 0.5
 LISTEN_S = 0.5
 """The journal is read so often even if no notification comes: a notification is only a hint."""
 GATHER_S = 0.03
@@ -82,7 +82,8 @@ class RelayProcess:
                     application_name="daybook relay",
                     connect_timeout=5,
                 ) as connection:
-                    if self._leads(connection):
+                    if leads(connection, LEADER_LOCK, self._stopping):
+                        logger.info("leading")
                         self._lead(connection, failures)
             except (psycopg.OperationalError, JournalUnavailable) as lost:
                 if isinstance(lost, psycopg.OperationalError) and lacks_role(lost, "relay"):
@@ -90,16 +91,6 @@ class RelayProcess:
                 failures.wait(f"the journal cannot be read: {lost}")
             finally:
                 LEADS.set(0)
-
-    def _leads(self, connection: Connection[Any]) -> bool:
-        """Wait for the lock. False: stopped meanwhile."""
-        while not self._stopping.made:
-            row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", LEADER_LOCK).fetchone()
-            if row == (True,):
-                logger.info("leading")
-                return True
-            self._stopping.pause(ASK_TO_LEAD_EVERY_S)
-        return False
 
     def _lead(self, connection: Connection[Any], failures: "_Failures") -> None:
         LEADS.set(1)

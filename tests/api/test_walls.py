@@ -17,7 +17,7 @@ from application.feed import partition_of
 from infra.database_roles import url_for
 from infra.read_models import NAMES
 from projections.appointments import Appointments
-from projections.walls import AUDITOR, FOLLOWER
+from projections.walls import API, AUDITOR, FOLLOWER
 from tests.api.house import House, opened_house
 from tests.api.running_api import PARTITIONS, RunningApi
 
@@ -144,25 +144,18 @@ def test_a_table_without_an_organization_has_a_reason(houses: list[House], api: 
     assert [(schema, table) for schema, table in without if table not in OF_EVERYBODY] == []
 
 
-def test_a_list_within_walls_is_read_by_its_index_in_its_order(
-    houses: list[House], as_api: psycopg.Connection[Any]
-) -> None:
+def test_a_list_within_walls_is_read_by_its_index_in_its_order(houses: list[House], api: RunningApi) -> None:
     page = "SELECT * FROM audit_trail.fact WHERE organization_id = %s ORDER BY position DESC LIMIT 20"
 
-    async def plan() -> str:
-        async with (
-            AsyncConnectionPool(as_api.info.dsn, min_size=1, max_size=1) as pool,
-            pool.connection() as connection,
-        ):
-            await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-            query = _walled(page, _HEAD)
-            rows = await connection.execute(f"EXPLAIN {query}", (houses[0].id, houses[0].id))
-            return "\n".join(line for (line,) in await rows.fetchall())
+    with psycopg.connect(api.settings.database_url) as planning:
+        # So few facts are read as cheaply by the other index, which is in that order, too.
+        planning.execute("ALTER TABLE audit_trail.fact DROP CONSTRAINT fact_pkey")
+        planning.execute(f"SET LOCAL ROLE {API}; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        rows = planning.execute(f"EXPLAIN {_walled(page, _HEAD)}", (houses[0].id, houses[0].id)).fetchall()
+        planning.rollback()
+    found = "\n".join(line for (line,) in rows)
 
-    found = asyncio.run(plan())
-
-    # Of a table that is small either of its indexes will do: both have the order that is asked for.
-    assert "Index Scan Backward" in found
+    assert "Index Scan Backward using fact_by_organization" in found
     assert "Sort" not in found
 
 

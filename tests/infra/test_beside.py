@@ -33,6 +33,20 @@ def test_what_misses_being_asked_to_end_is_asked_again() -> None:
     assert seen == ["cancelled", "cancelled"]
 
 
+def test_it_ends_too_where_what_it_runs_beside_fails() -> None:
+    seen: list[str] = []
+
+    async def scenario() -> None:
+        async with asyncio.timeout(20), beside([lambda: _loses_the_first_cancellation(seen)]):
+            await asyncio.sleep(0)
+            raise LookupError
+
+    with pytest.raises(ExceptionGroup) as failed:
+        asyncio.run(scenario())
+    assert [type(one) for one in failed.value.exceptions] == [LookupError]
+    assert seen == ["cancelled", "cancelled"]
+
+
 def test_one_that_fails_takes_all_else_with_it() -> None:
     async def fails() -> None:
         raise LookupError

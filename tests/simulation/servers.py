@@ -37,16 +37,16 @@ class Connected:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn]:
-        await self._reaches("turn: begun")
+        await self._reaches("turn: begun", one_in=8)
         async with self.journal.turn() as turn:
             yield _WithinTurn(turn, self.fate)
             self.fate.boundary("turn: appended, not committed", one_in=10)
         self._committed("turn: committed, not answered")
         await self.fate.io()
 
-    async def _reaches(self, name: str) -> None:
+    async def _reaches(self, name: str, *, one_in: int = 30) -> None:
         await self.fate.io()
-        self.fate.boundary(name)
+        self.fate.boundary(name, one_in=one_in)
         if self.fate.strikes(40):
             self.fate.note(f"{self.who}: the journal is away")
             raise JournalUnavailable("before")

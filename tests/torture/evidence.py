@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from confluent_kafka import Consumer, TopicPartition
 
+from infra.demo_client import Client
 from infra.verification import stored_facts
 from tests.torture.history import Call, Histories, read
 from tests.torture.signing_in import account_of, fetched
@@ -145,8 +146,6 @@ def _proved(stack: TortureStack, head: int, file: Path) -> tuple[int, Any]:
 
 
 def _free_slots(stack: TortureStack, world: World, token: str) -> dict[str, list[str]]:
-    from infra.demo_client import Client
-
     found = {}
     for url in stack.urls:
         client = Client(url, token)

@@ -1,6 +1,7 @@
 """Everything Daybook consists of, as real processes that can be killed by name; two proxies that lose answers."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -92,7 +93,7 @@ class TortureStack:
         """A verb of ``daybook`` that ends: its code, and what it said as JSON."""
         done = subprocess.run(
             [sys.executable, "-m", "infra.cli", *arguments, "--json"],
-            env={**_environ(), **self.running.environment},
+            env={**os.environ, **self.running.environment},
             capture_output=True,
             text=True,
             timeout=180,
@@ -120,12 +121,6 @@ class TortureStack:
 
     def free_disk(self) -> None:
         (self.servers.data_dir / "postgresql" / BALLAST).unlink(missing_ok=True)
-
-
-def _environ() -> dict[str, str]:
-    import os
-
-    return dict(os.environ)
 
 
 @contextmanager
