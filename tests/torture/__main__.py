@@ -14,7 +14,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from infra.program import Program, kill
-from tests.torture.evidence import Evidence, await_quiet, collect
+from tests.torture.evidence import TOLD_UP_TO, Evidence, await_quiet, collect
 from tests.torture.nemesis import BOUNDS_S, Nemesis, NotServing
 from tests.torture.overload import allow_many_connections, holds_up
 from tests.torture.schedule import PROFILES, Profile, schedule
@@ -56,7 +56,7 @@ def main() -> int:
             with crowd(stack, directory, seed, profile):
                 run_schedule(nemesis, seed, profile)
             say(f"healed; quiet after {await_quiet(stack):.1f} s")
-            evidence = collect(stack, world, directory)
+            evidence = collect(stack, world, directory, wiped_at=nemesis.wiped_at)
             verdicts = judge(evidence) + [phase(stack, world) for phase in AFTERWARDS]
         except (NotServing, AssertionError, subprocess.SubprocessError) as failed:
             fatal = f"{type(failed).__name__}: {failed}"
@@ -94,6 +94,8 @@ def crowd(stack: TortureStack, directory: Path, seed: int, profile: Profile) -> 
                 assert time.monotonic() < deadline, "clients that never learn what became of their commands"
                 time.sleep(0.1)
             await_quiet(stack)
+            with stack.connect() as connection:
+                (directory / TOLD_UP_TO).write_text(str(stack.head(connection)))
             time.sleep(2.0)  # subscribers are told of the last changes, too
             process.terminate()
             process.wait(CLIENTS_STOP_WITHIN_S)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any, TextIO
@@ -83,28 +84,29 @@ class Client:
 
     async def _confirm(self) -> None:
         if visit := self._some_visit():
-            await self._command("confirm", f"/v1/appointments/{visit.id}/confirm", {})
+            await self._command("confirm", f"/v1/appointments/{visit.id}/confirm", {}, visit=visit)
 
     async def _cancel(self) -> None:
         if visit := self._some_visit():
-            await self._command("cancel", f"/v1/appointments/{visit.id}/cancel", {}, if_match=self._version(visit))
+            path = f"/v1/appointments/{visit.id}/cancel"
+            await self._command("cancel", path, {}, visit=visit, if_match=self._version(visit))
 
     async def _reschedule(self) -> None:
         if visit := self._some_visit():
             body = {"start": self._crowd.world.start_of(self._random.randrange(100))}
             path = f"/v1/appointments/{visit.id}/reschedule"
-            await self._command("reschedule", path, body, if_match=self._version(visit))
+            await self._command("reschedule", path, body, visit=visit, if_match=self._version(visit))
 
     async def _read(self) -> None:
         if visit := self._some_visit():
-            arguments = {"id": visit.id, "version": visit.version}
+            arguments = {"visit": visit.id, "version": visit.version}
             await self._query("read", f"/v1/appointments/{visit.id}", arguments, visit.position)
 
     async def _slots(self) -> None:
         place = self._place()
         start, end = self._crowd.world.start_of(0), self._crowd.world.start_of(place.slots)
         path = f"/v1/services/{place.service_id}/slots?start={quote(start)}&end={quote(end)}"
-        await self._query("slots", path, {"service_id": place.service_id, "room": place.room}, self._crowd.seen)
+        await self._query("slots", path, {"service_id": place.service_id}, self._crowd.seen)
 
     async def _misuse(self) -> None:
         """The key of a booking that was made, with another body."""
@@ -140,12 +142,19 @@ class Client:
         return str(UUID(int=self._random.getrandbits(128)))
 
     async def _command(
-        self, kind: str, path: str, body: dict[str, Any], *, if_match: str | None = None, key: str | None = None
+        self,
+        kind: str,
+        path: str,
+        body: dict[str, Any],
+        *,
+        visit: Known | None = None,
+        if_match: str | None = None,
+        key: str | None = None,
     ) -> Answer | None:
         """Ask until the fate is known; now and then once more, which must change nothing."""
         key = key or self._new_key()
         headers = {"Idempotency-Key": key} | ({"If-Match": if_match} if if_match else {})
-        arguments = {**body, "path": path, "if_match": if_match}
+        arguments = {**body, "visit": visit.id if visit else None, "if_match": if_match}
         deadline = time.monotonic() + GIVES_UP_AFTER_S
         answer: Answer | None = None
         while time.monotonic() < deadline:
@@ -176,10 +185,10 @@ class Client:
         fence: int | None = None,
     ) -> tuple[str, Answer | None]:
         line = self._lines[self._at % len(self._lines)]
-        invoked_ns = time.monotonic_ns()
+        invoked_ns, invoked_at = time.monotonic_ns(), datetime.now(UTC)
         try:
             token = await self._crowd.sign_in.token(line.url)
-            invoked_ns = time.monotonic_ns()
+            invoked_ns, invoked_at = time.monotonic_ns(), datetime.now(UTC)
             answer: Answer | None = await line.ask(method, path, token=token, body=body, headers=headers)
         except Unknown:
             answer = None
@@ -197,6 +206,7 @@ class Client:
                 arguments=arguments,
                 invoked_ns=invoked_ns,
                 returned_ns=returned_ns,
+                invoked_at=invoked_at.isoformat(),
                 outcome=outcome,
                 status=answer.status if answer else None,
                 answer=answer.body if answer else None,
@@ -232,7 +242,7 @@ async def _main(arguments: Sequence[str]) -> None:
             group.create_task(Client(number, crowd, Random(f"{seed}/{number}"), book, pause_s).run())
             for number, book in enumerate(books)
         ]
-        topics = [f"resource:{place.room}:calendar" for place in world.places if place.room]
+        topics = [f"resource:{room}:calendar" for place in world.places for room in place.rooms]
         for number in range(int(subscribers)):
             book = (Path(directory) / f"subscriber-{number:02}.jsonl").open("a")
             topic = topics[number % len(topics)]

@@ -19,6 +19,8 @@ from tests.torture.stack import TortureStack
 from tests.torture.world import World
 
 PROOFS = "verify --proofs"
+TOLD_UP_TO = "subscribers-are-told-up-to"
+"""The file with the position."""
 SIGNED_WITHIN_S = 60.0
 QUIET_WITHIN_S = 200.0
 """A message in doubt is looked for after two minutes."""
@@ -52,10 +54,13 @@ class Evidence:
     journal: list[Stored]
     histories: Histories
     topic: list[OnTopic]
+    partitions: int
     deliveries: list[dict[str, Any]]
     outbox: list[dict[str, Any]]
-    changes: dict[str, list[int]]
-    """Positions of what sockets are told, by topic, from the change log."""
+    wiped_at: int
+    """The topic has all that came to the journal after this; before it the broker was wiped. 0: it never was."""
+    told_up_to: int
+    """All up to here was projected some seconds before the subscribers stopped to listen."""
     jobs: dict[str, tuple[int, Any]] = field(default_factory=dict)
     slots: dict[str, list[str]] = field(default_factory=dict)
     """Free starts by ``url service`` as each API process tells them in the end."""
@@ -82,7 +87,7 @@ def await_quiet(stack: TortureStack) -> float:
         assert time.monotonic() - began < QUIET_WITHIN_S, f"followers that do not catch up: {behind}"
         time.sleep(0.5)
         with stack.connect() as connection:
-            head = connection.execute("SELECT max(notification_id) FROM stored_events").fetchone()[0]  # type: ignore[index]
+            head = stack.head(connection)
             schemas = [row[0] for row in connection.execute(_SCHEMAS).fetchall()]
             behind = [
                 schema
@@ -97,29 +102,27 @@ def await_quiet(stack: TortureStack) -> float:
     return time.monotonic() - began
 
 
-def collect(stack: TortureStack, world: World, directory: Path) -> Evidence:
+def collect(stack: TortureStack, world: World, directory: Path, *, wiped_at: int) -> Evidence:
     token = fetched(stack.urls[0], world.email)
     with stack.connect() as connection:
         journal = [_stored(row) for row in stored_facts(connection)]
         rows = connection.execute("SELECT * FROM deliveries.delivery")
         names = [column.name for column in rows.description or ()]
         deliveries = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
-        changes: dict[str, list[int]] = {}
-        for topic, position in connection.execute(
-            "SELECT topic, position FROM resource_calendars.change ORDER BY topic, position"
-        ):
-            changes.setdefault(topic, []).append(position)
     with (directory / "journal.dump").open("w") as dump:
         dump.writelines(json.dumps(asdict(fact), default=str) + "\n" for fact in journal)
+    topic, partitions = _topic(stack)
     evidence = Evidence(
         world,
         account_of(token),
         journal,
         read(directory),
-        _topic(stack),
+        topic,
+        partitions,
         deliveries,
         stack.outbox(),
-        changes,
+        wiped_at,
+        int((directory / TOLD_UP_TO).read_text()),
     )
     evidence.jobs["verify"] = stack.job("verify")
     evidence.jobs["replay"] = stack.job("replay")
@@ -165,8 +168,8 @@ def _stored(row: tuple[int, UUID, int, str, bytes]) -> Stored:
     return Stored(position, stream_id, version, topic, told["data"], meta["org"], UUID(meta["command"]), at)
 
 
-def _topic(stack: TortureStack) -> list[OnTopic]:
-    """All that is on the topic now, partition by partition."""
+def _topic(stack: TortureStack) -> tuple[list[OnTopic], int]:
+    """All that is on the topic now, partition by partition, and how many there are."""
     consumer = Consumer(
         {"bootstrap.servers": stack.servers.kafka_bootstrap, "group.id": uuid4().hex, "enable.auto.commit": False}
     )
@@ -190,4 +193,4 @@ def _topic(stack: TortureStack) -> list[OnTopic]:
                     )
     finally:
         consumer.close()
-    return found
+    return found, len(partitions)

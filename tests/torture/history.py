@@ -13,8 +13,8 @@ OK, FAIL, UNKNOWN = "ok", "fail", "unknown"
 class Call:
     """One request. A retry with the same key is a call of its own.
 
-    ``invoked_ns`` and ``returned_ns`` are of the machine's monotonic clock. ``position`` is what the answer told,
-    ``fence`` what a read demanded.
+    ``invoked_ns`` and ``returned_ns`` are of the machine's monotonic clock, ``invoked_at`` of the one on its wall, by
+    which deadlines are. ``position`` is what the answer told, ``fence`` what a read demanded.
     """
 
     process: int
@@ -23,6 +23,7 @@ class Call:
     arguments: dict[str, Any]
     invoked_ns: int
     returned_ns: int | None
+    invoked_at: str
     outcome: str
     status: int | None = None
     answer: Any = None

@@ -38,7 +38,10 @@ class NotServing(AssertionError):  # noqa: N818
 
 @dataclass(slots=True)
 class Nemesis:
-    """``recovery_s`` by kind of fault; ``left_out`` with the reason; ``torments`` marks when Redis was empty."""
+    """``recovery_s`` by kind of fault; ``left_out`` with the reason.
+
+    ``wiped_at``: where the journal was once a wiped broker served again.
+    """
 
     stack: TortureStack
     world: World
@@ -46,6 +49,7 @@ class Nemesis:
     recovery_s: dict[str, list[float]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
+    wiped_at: int = 0
     _token: str = ""
 
     def strike(self, fault: Fault) -> float | None:
@@ -58,6 +62,9 @@ class Nemesis:
         took_s = self._await_serving(fault, began)
         self.done[fault.what] = self.done.get(fault.what, 0) + 1
         self.recovery_s.setdefault(fault.what, []).append(took_s)
+        if fault.what == "wipe_broker":
+            with self.stack.connect() as connection:
+                self.wiped_at = self.stack.head(connection)
         return took_s
 
     def _impossible(self, fault: Fault) -> str | None:

@@ -111,6 +111,11 @@ class TortureStack:
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self.database_url, autocommit=True, connect_timeout=5)
 
+    def head(self, connection: psycopg.Connection[Any]) -> int:
+        """The journal's last position."""
+        found = connection.execute("SELECT max(notification_id) FROM stored_events").fetchone()
+        return int(found[0] or 0) if found else 0
+
     # The disk
 
     def fill_disk(self) -> None:

@@ -1,14 +1,13 @@
-"""What was known when: times to positions, positions to states; and what a check answers."""
+"""What was known when: times to positions; and what a check answers."""
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from tests.torture.evidence import Evidence, Stored
+from tests.torture.evidence import Evidence
 from tests.torture.history import OK, Call
 
 
@@ -52,49 +51,14 @@ class Clock:
         at = bisect_left(self._returned, (call.invoked_ns, 0))
         return self._highest[at - 1] if at else 0
 
+    def interval(self, call: Call) -> tuple[int, int]:
+        """The positions of which one is what the call saw: the answer must fit the state at some of them."""
+        return self.known_before(call), self.unknown_after(call)
+
     def unknown_after(self, call: Call) -> int:
         """It had not come so far when the call returned."""
         at = bisect_right(self._invoked, (returned_ns(call), 1 << 62))
         return self._lowest[at] - 1 if at < len(self._lowest) else 1 << 62
-
-
-class Occupancy:
-    """By room and start, every claim as (from position, up to position, until, decided at).
-
-    A claim past its deadline stands until it is released: where that would accuse somebody, ``least`` is asked.
-    """
-
-    def __init__(self, journal: Sequence[Stored]) -> None:
-        self.taken: defaultdict[tuple[str, datetime], list[tuple[int, int, datetime | None, datetime]]]
-        self.taken = defaultdict(list)
-        standing: dict[tuple[UUID, str], tuple[tuple[str, datetime], int]] = {}
-        for fact in journal:
-            if not fact.topic.startswith("resource_day."):
-                continue
-            holder = (fact.stream_id, fact.data["appointment_id"])
-            if holder in standing:
-                where, at = standing.pop(holder)
-                since, _, until, decided = self.taken[where][at]
-                self.taken[where][at] = (since, fact.position, until, decided)
-            if fact.topic == "resource_day.slot_claimed.v1":
-                where = (fact.data["resource_id"], datetime.fromisoformat(fact.data["claim"]["start"]))
-                deadline = fact.data.get("until")
-                until = datetime.fromisoformat(deadline) if deadline else None
-                standing[holder] = where, len(self.taken[where])
-                self.taken[where].append((fact.position, 1 << 62, until, fact.at))
-
-    def most(self, where: tuple[str, datetime], low: int, high: int) -> int:
-        """How many claims stood at once at some position from ``low`` to ``high``, at the most."""
-        return max(self._counts(where, low, high))
-
-    def least(self, where: tuple[str, datetime], low: int, high: int) -> int:
-        """At the least; holds do not count, which may be over before they are released."""
-        return min(self._counts(where, low, high, holds=False))
-
-    def _counts(self, where: tuple[str, datetime], low: int, high: int, *, holds: bool = True) -> list[int]:
-        spans = [span for span in self.taken.get(where, ()) if holds or span[2] is None]
-        moments = {low} | {p for since, up_to, *_ in spans for p in (since, up_to) if low <= p <= high}
-        return [sum(since <= moment < up_to for since, up_to, *_ in spans) for moment in moments]
 
 
 def by_key(evidence: Evidence) -> dict[str, list[Call]]:

@@ -19,12 +19,19 @@ POOL_SLOTS = 24
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A service and where it is given: ``room`` None for a pool. ``slots`` hours from the first start on."""
+    """A service and where it is given: one room, or any of a pool. ``slots`` hours from the first start on.
+
+    ``capacity``: how many visits at once, of each room.
+    """
 
     service_id: str
-    room: str | None
+    rooms: list[str]
     capacity: int
     slots: int
+
+    @property
+    def at_once(self) -> int:
+        return self.capacity * len(self.rooms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +77,12 @@ def made(url: str) -> World:
     places = []
     for number in range(SINGLE_ROOMS):
         one = room(f"Room {number}", 1)
-        places.append(Place(service(f"In room {number}", {"resource_id": one}), one, 1, SLOTS_PER_ROOM))
+        places.append(Place(service(f"In room {number}", {"resource_id": one}), [one], 1, SLOTS_PER_ROOM))
     hall = room("Hall", GROUP_CAPACITY)
-    places.append(Place(service("In the hall", {"resource_id": hall}), hall, GROUP_CAPACITY, GROUP_SLOTS))
+    places.append(Place(service("In the hall", {"resource_id": hall}), [hall], GROUP_CAPACITY, GROUP_SLOTS))
     pooled = [room(f"Cell {number}", 1) for number in range(POOLED_ROOMS)]
     pool = new("/v1/pools", name="Cells", resource_ids=pooled, strategy="least_loaded")
-    places.append(Place(service("In some cell", {"pool_id": pool}), None, POOLED_ROOMS, POOL_SLOTS))
+    places.append(Place(service("In some cell", {"pool_id": pool}), pooled, 1, POOL_SLOTS))
     reached = [
         new("/v1/customers", display_name=f"Reached {n}", email=f"c{n}@torture.example") for n in range(WITH_EMAIL)
     ]
