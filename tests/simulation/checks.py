@@ -7,6 +7,7 @@ from uuid import UUID
 from adapters.fact_codec import FactMapper
 from application.feed import partition_of
 from application.journal import Recorded
+from domain.refusals import KeyReused
 from infra.verification import sweep
 from tests.simulation.clients import Told
 from tests.simulation.houses import PARTITIONS
@@ -42,6 +43,8 @@ def _told(facts: Sequence[Recorded], told: Sequence[Told]) -> Iterator[str]:
             yield f"{one.key}: was told {answers}"
         if one.answers and one.refusals:
             yield f"{one.key}: was done, and then refused: {one.refusals}"
+        if one.another not in {"", KeyReused.__name__}:
+            yield f"{one.key}: was used for something else: {one.another}"
         if one.refusals and one.key in last:
             yield f"{one.key}: was refused ({one.refusals}), and is at {last[one.key]}"
         if answers and last.get(one.key) not in {position for _, position in answers}:

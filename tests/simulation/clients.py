@@ -31,6 +31,8 @@ class Told:
     key: UUID
     answers: list[Answer] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    another: str = ""
+    """What became of another command with the same key, where one was tried and answered."""
 
 
 @dataclass(slots=True)
@@ -89,8 +91,23 @@ class Client:
                 fate.note(f"client {self.number}: {key} {refusal!r}")
                 return  # another time another answer: nothing was recorded
             if len(told.answers) >= wanted:
+                await self._misuse(use_case, command, told, actor or self.at.staff)
                 return
         raise AssertionError(f"{key} is not settled after {TRIES_MAX} tries")
+
+    async def _misuse(self, use_case: UseCase[Any], command: object, told: Told, actor: Actor) -> None:
+        """Now and then the key is used once more, and not for the same."""
+        fate = self.house.fate
+        if fate.random.randrange(4):
+            return
+        try:
+            await fate.random.choice(self.apis).submit(use_case, command, actor, told.key, b"something else")
+            told.another = "done"
+        except UNKNOWN:
+            return
+        except Refusal as refusal:
+            told.another = type(refusal).__name__
+        fate.note(f"client {self.number}: {told.key} for something else: {told.another}")
 
 
 async def timekeeper(client: Client) -> None:

@@ -1,6 +1,7 @@
 """An event loop without a machine: its clock moves when nothing else is left to do, and nothing comes from outside."""
 
 import asyncio
+from random import Random
 from typing import Any
 
 
@@ -9,10 +10,11 @@ class Stuck(AssertionError):  # noqa: N818
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """asyncio's own loop; what is ready runs in order, and a sleep takes no time."""
+    """asyncio's own loop; chance decides in which order what is ready runs, and a sleep takes no time."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int) -> None:
         super().__init__()
+        self._chance = Random(seed)
         self._now = 0.0
         self._clock_resolution = 1e-9
         self._selector = _Clockwork(self)
@@ -22,6 +24,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def forward(self, seconds: float) -> None:
         self._now += seconds
+
+    def shuffle(self) -> None:
+        self._chance.shuffle(self._ready)  # type: ignore[attr-defined]  # asyncio's own, a deque
 
     def _process_events(self, _: Any) -> None:
         """None come."""
@@ -39,5 +44,6 @@ class _Clockwork:
     def select(self, timeout: float | None) -> list[Any]:
         if timeout is None:
             raise Stuck("nobody goes on, and nobody waits for a time")
+        self._loop.shuffle()
         self._loop.forward(max(0.0, timeout))
         return []

@@ -28,7 +28,7 @@ class Outcome:
 
 
 def simulate(seed: int, *, traced: bool = False) -> Outcome:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(seed)) as runner:
         fate = Fate(seed, runner.get_loop().time, traced=traced)
         found = runner.run(_run(fate))
     return Outcome(seed, fate.trace(), found, fate.crashes, fate.lines)

@@ -9,9 +9,9 @@ import pytest
 import projections.following
 from adapters import memory_journal
 from application.feed import Delivery
-from application.journal import Recorded
+from application.journal import Receipt, Recorded
 from application.relaying import Relay
-from application.writer import Writer
+from application.writer import Answer, Writer
 from domain.resource_day import ResourceDay
 from projections.applying import Outlet, Work
 from projections.arriving import runs
@@ -60,9 +60,14 @@ async def _told_before_the_commit(writer: Writer, jobs: Sequence[Any]) -> None:
         writer._announce(verdicts)
 
 
+def _whoever_asks(_: Writer, __: object, receipt: Receipt) -> Answer:
+    return Answer(receipt.answer, receipt.position, replayed=True)
+
+
 BUGS: dict[str, tuple[object, str, Callable[..., object]]] = {
     "receipts are not kept": (memory_journal, "answer_of", _nothing),
     "what was read is not looked at again": (memory_journal, "all", lambda _: True),
+    "a key is anybody's": (Writer, "_replay", _whoever_asks),
     "an answer is told before the commit": (Writer, "_settle", _told_before_the_commit),
     "claims are not added up": (ResourceDay, "peak_quantity", lambda *_, **__: 0),
     "a relay begins at the head": (Relay, "resume", _from_the_head),
