@@ -1,8 +1,9 @@
-"""How many requests may be under way at once: as many as the event loop keeps up with, told by how late it is.
+"""How many requests may be under way at once: as many as are answered in time, told by two delays, not by a guess.
 
 A process that takes in more than it can answer answers everything late, and at last nothing in time. Beyond the limit
-a request is refused before anything is made of it. What this costs a request is a comparison and a count: the loop's
-delay is measured by a task that wants to be woken every so often, and the limit follows that, not a guess.
+a request is refused before anything is made of it. What this costs a request is a comparison and a count. How late the
+event loop is, is measured by a task that wants to be woken every so often; how long answers take for any other reason,
+a slow PostgreSQL, say, by one request at a time, the same task's sample.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ LIMIT_MIN, LIMIT_MAX, LIMIT_FIRST = 64, 1_024, 512
 LOOK_EVERY_S = 0.05
 LATE_S = 0.1
 """The loop is congested when it comes so much later than asked: a request waits for it several times."""
+SLOW_S = 1.0
+"""So are we when a request takes so long while more than half of what may be is under way: the others queue with it."""
 LOOKS_BEFORE_LESS = 3
 """A burst is no overload: the loop has to be late so often, one time after the other."""
 LESS, MORE = 0.8, 16
@@ -38,13 +41,14 @@ _HEAD = b"".join(
 
 
 class Admission:
-    """Of one process. ``in_flight`` is counted by the server, which is the first to know of a request and the last."""
+    """Of one process. The server tells which requests ``began`` and ``ended``: the first to know, and the last."""
 
     def __init__(self) -> None:
         self.limit = LIMIT_FIRST
         self.in_flight = 0
         self.refused = 0
         self.late_s = 0.0
+        self._sample: tuple[object, float] | None = None
         self._most = 0
         self._late_looks = 0
 
@@ -56,27 +60,37 @@ class Admission:
         self.refused += 1
         return True
 
+    def began(self, request: object, now: float) -> None:
+        self.in_flight += 1
+        if self._sample is None:
+            self._sample = request, now
+
+    def ended(self, request: object) -> None:
+        self.in_flight -= 1
+        if self._sample is not None and self._sample[0] is request:
+            self._sample = None
+
     async def run(self, clock: Callable[[], float] | None = None) -> None:
         """Look again and again how late the loop is. Until cancelled."""
         now = clock or asyncio.get_running_loop().time
         while True:
             asked = now()
             await asyncio.sleep(LOOK_EVERY_S)
-            self.looked(max(0.0, now() - asked - LOOK_EVERY_S))
+            self.looked(max(0.0, now() - asked - LOOK_EVERY_S), now())
 
-    def looked(self, late_s: float) -> None:
-        """Less by a share while the loop is late time after time; more, little by little, where it was all needed."""
+    def looked(self, late_s: float, now: float) -> None:
+        """Less by a share while all is late time after time; more, little by little, where it was all needed."""
         self.late_s = late_s
         most, self._most = max(self._most, self.in_flight), 0
-        if late_s < LATE_S:
-            self._late_looks = 0
-            if most >= self.limit:
-                self.limit = min(LIMIT_MAX, self.limit + MORE)
-            return
-        self._late_looks += 1
-        if self._late_looks >= LOOKS_BEFORE_LESS:
-            # No further than what is under way: a limit that nothing comes near says nothing about the loop.
+        is_slow = self._sample is not None and now - self._sample[1] > SLOW_S
+        if is_slow:
+            self._sample = None  # whatever kept it, the next to begin tells whether it keeps others
+        self._late_looks = self._late_looks + 1 if late_s >= LATE_S else 0
+        if is_slow or self._late_looks >= LOOKS_BEFORE_LESS:
+            # No further than what is under way: a limit that nothing comes near says nothing about what we can do.
             self.limit = max(LIMIT_MIN, round(LESS * self.limit)) if most * 2 > self.limit else self.limit
+        elif not self._late_looks and most >= self.limit:
+            self.limit = min(LIMIT_MAX, self.limit + MORE)
 
     def reading(self) -> Iterator[Metric]:
         yield CounterMetricFamily("daybook_admission_refused", "Requests turned away at the door", self.refused)

@@ -69,14 +69,14 @@ class BoundedHttp(HttpToolsProtocol):
         if admission.refuses(cycle.scope["path"]):
             self._refuse(cycle)
             return
-        admission.in_flight += 1
         task = self.loop.create_task(cycle.run_asgi(app))
+        admission.began(task, self.loop.time())
         task.add_done_callback(self._ended)
         self.tasks.add(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         assert self._admission
-        self._admission.in_flight -= 1
+        self._admission.ended(task)
         self.tasks.discard(task)
 
     def _refuse(self, cycle: RequestResponseCycle) -> None:

@@ -22,25 +22,25 @@ def busy(limit: int = LIMIT_FIRST) -> Admission:
 def test_the_limit_falls_only_when_the_loop_is_late_time_after_time() -> None:
     admission = busy()
     for _ in range(LOOKS_BEFORE_LESS - 1):
-        admission.looked(2 * LATE_S)
-    admission.looked(0.0)
+        admission.looked(2 * LATE_S, 0.0)
+    admission.looked(0.0, 0.0)
     assert admission.limit >= LIMIT_FIRST  # a burst
 
     for _ in range(100):
         admission.in_flight = admission.limit
-        admission.looked(2 * LATE_S)
+        admission.looked(2 * LATE_S, 0.0)
     assert admission.limit == LIMIT_MIN  # and no further
 
 
 def test_the_limit_rises_where_it_was_all_needed_and_the_loop_keeps_up() -> None:
     admission = busy(LIMIT_MIN)
-    admission.looked(0.0)
+    admission.looked(0.0, 0.0)
     assert admission.limit == LIMIT_MIN + MORE
-    admission.looked(0.0)
+    admission.looked(0.0, 0.0)
     assert admission.limit == LIMIT_MIN + MORE  # what is not needed says nothing
     for _ in range(1_000):
         admission.in_flight = admission.limit
-        admission.looked(0.0)
+        admission.looked(0.0, 0.0)
     assert admission.limit == LIMIT_MAX
 
 
@@ -48,9 +48,34 @@ def test_a_late_loop_with_little_under_way_turns_nobody_away() -> None:
     admission = Admission()
     admission.in_flight = 3
     for _ in range(100):
-        admission.looked(1.0)
+        admission.looked(1.0, 0.0)
     assert admission.limit == LIMIT_FIRST
     assert not admission.refuses("/v1/appointments")
+
+
+def test_the_limit_falls_where_answers_take_long_though_the_loop_keeps_up() -> None:
+    admission = busy()
+    admission.began("a", 10.0)
+    admission.looked(0.0, 10.5)
+    assert admission.limit >= LIMIT_FIRST
+    admission.looked(0.0, 11.1)
+    assert admission.limit < LIMIT_FIRST
+
+    admission.began("b", 12.0)  # the next to begin is the next to be looked at
+    was = admission.limit
+    admission.looked(0.0, 12.5)
+    assert admission.limit > was
+    admission.ended("b")
+    admission.looked(0.0, 60.0)
+    assert admission.limit > was
+
+
+def test_one_slow_request_among_few_turns_nobody_away() -> None:
+    admission = Admission()
+    admission.began("export", 0.0)
+    for _ in range(100):
+        admission.looked(0.0, 60.0)
+    assert admission.limit == LIMIT_FIRST
 
 
 async def _served(scenario: Callable[[str, Admission, asyncio.Event], Awaitable[None]]) -> None:
