@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,12 +24,14 @@ class RunningStack:
     logs: Path
     urls: list[str] = field(default_factory=list)
     outbox_url: str = ""
+    modules: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By verb: the module, with its arguments, that a process is started by instead of Daybook's own."""
     _running: dict[str, tuple[Program, Process]] = field(default_factory=dict)
 
     def start(self, name: str, *arguments: str, **environment: str) -> None:
         """Start a process; ``name`` is a verb of ``daybook``, with ``:n`` where there are several."""
         verb = name.partition(":")[0]
-        argv = (sys.executable, "-m", "infra.cli", verb, *arguments)
+        argv = (sys.executable, "-m", *self.modules.get(verb, ("infra.cli",)), verb, *arguments)
         self.run(Program(name, argv, env={**self.environment, **environment}))
 
     def run(self, program: Program) -> int:

@@ -8,13 +8,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import SystemRandom
 
-from infra.program import Program, kill
-from tests.torture.evidence import TOLD_UP_TO, Evidence, await_quiet, collect
+from tests.torture.crowd import crowd, say
+from tests.torture.evidence import Evidence, await_quiet, collect, run_jobs
 from tests.torture.nemesis import BOUNDS_S, Nemesis, NotServing
 from tests.torture.overload import allow_many_connections, holds_up
 from tests.torture.schedule import PROFILES, Profile, schedule
@@ -25,7 +24,6 @@ from tests.torture.world import World, made
 
 WARM_S = 4.0
 CALM_S = 4.0
-CLIENTS_STOP_WITHIN_S = 90.0
 SHOWN_MAX = 5
 AFTERWARDS: Sequence[Callable[[TortureStack, World], Verdict]] = (holds_up,)
 """Phases on the healed stack, each a promise of its own."""
@@ -57,6 +55,7 @@ def main() -> int:
                 run_schedule(nemesis, seed, profile)
             say(f"healed; quiet after {await_quiet(stack):.1f} s")
             evidence = collect(stack, world, directory, wiped_at=nemesis.wiped_at)
+            run_jobs(stack, evidence, directory)
             verdicts = judge(evidence) + [phase(stack, world) for phase in AFTERWARDS]
         except (NotServing, AssertionError, subprocess.SubprocessError) as failed:
             fatal = f"{type(failed).__name__}: {failed}"
@@ -76,31 +75,6 @@ def run_schedule(nemesis: Nemesis, seed: int, profile: Profile) -> None:
         how = f"serves after {took_s:.1f} s" if took_s is not None else f"left out: {nemesis.left_out[fault.what]}"
         say(f"{number:>3}/{len(faults)} {fault.what} {fault.whom}: {how}")
     time.sleep(CALM_S)
-
-
-@contextmanager
-def crowd(stack: TortureStack, directory: Path, seed: int, profile: Profile) -> Iterator[None]:
-    """The clients, at work; in the end each finishes what it is about."""
-    arguments = [str(directory / "world.json"), str(directory), str(seed), str(profile.clients)]
-    arguments += [str(profile.subscribers), str(profile.operations_per_s), *stack.urls]
-    with (directory / "clients.log").open("wb") as log:
-        process = Program("clients", (sys.executable, "-m", "tests.torture.clients", *arguments)).start(log)
-        try:
-            yield
-            assert process.poll() is None, f"the clients have ended: {(directory / 'clients.log').read_text()[-2_000:]}"
-            process.send_signal(signal.SIGUSR1)
-            deadline = time.monotonic() + CLIENTS_STOP_WITHIN_S
-            while not (directory / "clients-are-done").exists():
-                assert time.monotonic() < deadline, "clients that never learn what became of their commands"
-                time.sleep(0.1)
-            await_quiet(stack)
-            with stack.connect() as connection:
-                (directory / TOLD_UP_TO).write_text(str(stack.head(connection)))
-            time.sleep(2.0)  # subscribers are told of the last changes, too
-            process.terminate()
-            process.wait(CLIENTS_STOP_WITHIN_S)
-        finally:
-            kill(process)
 
 
 def report(
@@ -155,11 +129,6 @@ def report(
     }
     sys.stdout.write(f"torture: {json.dumps(told)}\n")
     return 1 if violations else 0
-
-
-def say(line: str) -> None:
-    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {line}\n")
-    sys.stdout.flush()
 
 
 def _interrupted(*_: object) -> None:

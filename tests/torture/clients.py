@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
 from typing import Any, TextIO
@@ -93,7 +93,7 @@ class Client:
 
     async def _reschedule(self) -> None:
         if visit := self._some_visit():
-            body = {"start": self._crowd.world.start_of(self._random.randrange(100))}
+            body = {"start": self._start(self._random.randrange(100))}
             path = f"/v1/appointments/{visit.id}/reschedule"
             await self._command("reschedule", path, body, visit=visit, if_match=self._version(visit))
 
@@ -114,7 +114,7 @@ class Client:
         wanted = self._wanted(None)
         first = await self._command("book", "/v1/appointments", wanted, key=key)
         if first and first.status == 201:
-            other = {**wanted, "start": self._crowd.world.start_of(700)}
+            other = {**wanted, "start": self._start(700)}
             await self._command("misuse", "/v1/appointments", other, key=key)
 
     # How
@@ -126,7 +126,7 @@ class Client:
         place = self._place()
         wanted = {
             "service_id": place.service_id,
-            "start": self._crowd.world.start_of(self._random.randrange(place.slots)),
+            "start": self._start(self._random.randrange(place.slots)),
             "customer_id": self._random.choice(self._crowd.world.customers),
         }
         return wanted | ({"hold_min": hold_min} if hold_min else {})
@@ -134,6 +134,11 @@ class Client:
     def _some_visit(self) -> Known | None:
         visits = self._crowd.visits
         return self._random.choice(visits[-60:]) if visits else None
+
+    def _start(self, slot: int) -> str:
+        """The same instant, as clients in other zones write it."""
+        offset = timezone(timedelta(hours=self._random.choice((0, 2, -5))))
+        return datetime.fromisoformat(self._crowd.world.start_of(slot)).astimezone(offset).isoformat()
 
     def _version(self, visit: Known) -> str:
         return "*" if self._random.random() < 0.5 else f'"v{visit.version}"'

@@ -18,7 +18,7 @@ from tests.torture.signing_in import account_of, fetched
 from tests.torture.stack import TortureStack
 from tests.torture.world import World
 
-PROOFS = "verify --proofs"
+VERIFY, PROOFS = "verify", "verify --proofs"
 TOLD_UP_TO = "subscribers-are-told-up-to"
 """The file with the position."""
 SIGNED_WITHIN_S = 60.0
@@ -112,7 +112,7 @@ def collect(stack: TortureStack, world: World, directory: Path, *, wiped_at: int
     with (directory / "journal.dump").open("w") as dump:
         dump.writelines(json.dumps(asdict(fact), default=str) + "\n" for fact in journal)
     topic, partitions = _topic(stack)
-    evidence = Evidence(
+    return Evidence(
         world,
         account_of(token),
         journal,
@@ -123,15 +123,19 @@ def collect(stack: TortureStack, world: World, directory: Path, *, wiped_at: int
         stack.outbox(),
         wiped_at,
         int((directory / TOLD_UP_TO).read_text()),
+        slots=_free_slots(stack, world, token),
     )
-    evidence.jobs["verify"] = stack.job("verify")
-    evidence.jobs["replay"] = stack.job("replay")
+
+
+def run_jobs(stack: TortureStack, evidence: Evidence, directory: Path) -> None:
+    """What Daybook itself finds: in the journal, in a replay of it, in read models made anew, under its signatures."""
+    jobs = evidence.jobs
+    jobs[VERIFY] = stack.job("verify")
+    jobs["replay"] = stack.job("replay")
     for name in ("appointments", "resource_calendars", "availability"):
-        evidence.jobs[f"rebuild {name}"] = stack.job("rebuild", name)
-    evidence.jobs["replay after rebuild"] = stack.job("replay")
-    evidence.jobs[PROOFS] = _proved(stack, journal[-1].position, directory / "exported.jsonl")
-    evidence.slots = _free_slots(stack, world, token)
-    return evidence
+        jobs[f"rebuild {name}"] = stack.job("rebuild", name)
+    jobs["replay after rebuild"] = stack.job("replay")
+    jobs[PROOFS] = _proved(stack, evidence.journal[-1].position, directory / "exported.jsonl")
 
 
 def _proved(stack: TortureStack, head: int, file: Path) -> tuple[int, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
 
-from tests.torture.evidence import PROOFS, Evidence, OnTopic
+from tests.torture.evidence import PROOFS, VERIFY, Evidence, OnTopic
 from tests.torture.history import Frame
 from tests.torture.states import BOOKED, Occupancy, Visits
 from tests.torture.timeline import Verdict
@@ -52,11 +52,20 @@ def _once(messages: Sequence[OnTopic], verdict: Verdict) -> tuple[list[int], int
     return seen, len(messages) - len(seen)
 
 
+def verified(evidence: Evidence) -> Verdict:
+    """Daybook's own sweep over the journal, which looks at more than claims."""
+    code, told = evidence.jobs[VERIFY]
+    verdict = Verdict(1, "daybook verify finds nothing", int(told.get("facts", 0)))
+    if code:
+        verdict.found(f"daybook verify: {str(told)[:400]}")
+    return verdict
+
+
 def replay_equal(evidence: Evidence) -> Verdict:
     """Every read model is what a replay makes of the journal, before and after some are rebuilt."""
     verdict = Verdict(5, "live = replayed = rebuilt")
     for name, (code, told) in evidence.jobs.items():
-        if name in {"verify", PROOFS}:
+        if name in {VERIFY, PROOFS}:
             continue
         verdict.looked_at += 1
         if code:

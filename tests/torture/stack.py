@@ -9,9 +9,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -33,7 +34,7 @@ BALLAST = "ballast"
 class TortureStack:
     """``names`` are those that can be killed. PostgreSQL is the API's through the first proxy, all others' directly."""
 
-    def __init__(self, servers: EmbeddedStack, logs: Path) -> None:
+    def __init__(self, servers: EmbeddedStack, logs: Path, modules: Mapping[str, Sequence[str]]) -> None:
         self.servers = servers
         database = servers.database_url(development.DATABASE)
         socket = next(Path(str(conninfo_to_dict(database)["host"])).glob(".s.PGSQL.*[0-9]"))
@@ -55,7 +56,7 @@ class TortureStack:
         }
         self.database_url = database
         outbox_url = f"http://127.0.0.1:{outbox_port}"
-        self.running = RunningStack(environment, logs, outbox_url=outbox_url)
+        self.running = RunningStack(environment, logs, outbox_url=outbox_url, modules=modules)
         self._outbox_port = outbox_port
 
     @property
@@ -129,14 +130,19 @@ class TortureStack:
 
 
 @contextmanager
-def torture_stack(directory: Path, *, disk_mb: int) -> Iterator[tuple[TortureStack, bool]]:
-    """The stack, running, and whether its PostgreSQL has a small disk of its own. Ended whatever happens."""
+def torture_stack(
+    directory: Path, *, disk_mb: int, modules: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> Iterator[tuple[TortureStack, bool]]:
+    """The stack, running, and whether its PostgreSQL has a small disk of its own. Ended whatever happens.
+
+    ``modules``: of ``RunningStack``.
+    """
     data_dir = Path(tempfile.mkdtemp(prefix="daybook-torture-", dir="/tmp"))  # a short path, for PostgreSQL's socket
     small = _mount(data_dir / "postgresql", disk_mb)
     try:
         with EmbeddedStack(data_dir) as servers:
             servers.ensure_database(development.DATABASE)
-            stack = TortureStack(servers, directory)
+            stack = TortureStack(servers, directory, modules)
             try:
                 stack.start()
                 yield stack, small

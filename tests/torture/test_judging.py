@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 import pytest
 
 from tests.torture import judging, judging_followers, verdicts
-from tests.torture.evidence import PROOFS, Evidence, OnTopic, Stored
+from tests.torture.evidence import PROOFS, VERIFY, Evidence, OnTopic, Stored
 from tests.torture.history import FAIL, OK, UNKNOWN, Call, Connection, Frame, Histories
 from tests.torture.timeline import Verdict
 from tests.torture.world import Place, World
@@ -141,7 +141,7 @@ def evidence(journal: Journal, calls: Sequence[Call] = (), frames: Sequence[Fram
         outbox=[],
         wiped_at=0,
         told_up_to=facts[-1].position,
-        jobs={"verify": (0, {}), "replay": (0, {}), PROOFS: (0, {"facts": len(facts)})},
+        jobs={VERIFY: (0, {}), "replay": (0, {}), PROOFS: (0, {"facts": len(facts)})},
     )
 
 
@@ -211,6 +211,20 @@ BOOKED_FIRST = call("a", 10, 20, 2)
         (  # moved, and not to where they said
             one().moved("m", NINE),
             [call("m", 10, 20, 4, kind="reschedule", arguments=of_visit(start=TEN), answer=told(version=2, start=TEN))],
+        ),
+        (  # though another version was asked for
+            one().moved("m", TEN).cancelled("x"),
+            [
+                call(
+                    "x",
+                    10,
+                    20,
+                    6,
+                    kind="cancel",
+                    arguments=of_visit(if_match='"v1"'),
+                    answer=told(version=3, status="cancelled", start=TEN),
+                )
+            ],
         ),
         (  # cancelled, they said
             one().moved("x", TEN),
@@ -304,6 +318,12 @@ def test_a_fact_that_is_not_as_it_was_signed_or_under_no_signature_is_found(foun
     forged = evidence(one())
     forged.jobs[PROOFS] = found
     assert judging_followers.signed_as_it_is(forged).violations
+
+
+def test_what_verify_finds_is_told() -> None:
+    faulty = evidence(one())
+    faulty.jobs[VERIFY] = 1, {"faults": ["sold twice"]}
+    assert judging_followers.verified(faulty).violations
 
 
 def test_a_read_model_that_is_not_what_a_replay_makes_is_found() -> None:
