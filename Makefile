@@ -18,12 +18,14 @@ MINUTES ?= 10
 # Of `make torture`: short or long, and which faults: the same for the same seed.
 PROFILE ?= short
 SEED ?= random
+# Of `make torture-bites`, only these bugs.
+BUGS ?=
 # Of `make audit`: 1, to fail also where the advisories cannot be reached.
 STRICT ?=
 # Two workers: each has its own PostgreSQL, Valkey and broker. A test that ends its worker is tried again, not for ever.
 WORKERS ?= 2
 
-.PHONY: dev test check real bench fuzz torture test-kafka lock sbom audit format clean help
+.PHONY: dev test check real bench fuzz torture torture-bites test-kafka lock sbom audit format clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +36,7 @@ help:
 	@echo "make bench       what it costs, beside no-ops, CRUD and others; ROWS=<key,key> for some of the rows"
 	@echo "make fuzz        requests made from the OpenAPI document, against a running API; MINUTES=10"
 	@echo "make torture     everything killed, paused, cut off and starved, then judged; PROFILE=short SEED=<number>"
+	@echo "make torture-bites  one bug at a time is planted in what is tortured; each must be caught. BUGS=<name,name>"
 	@echo "make test-kafka  broker contracts and one journey on Apache Kafka itself (needs Java and Maven)"
 	@echo "make lock        pin every dependency anew, by version and hash"
 	@echo "make sbom        what Daybook is made of, as CycloneDX, into sbom.json"
@@ -93,6 +96,9 @@ fuzz: $(STAMP)
 
 torture: $(STAMP)
 	@exec $(BIN)/python -m tests.torture --profile '$(PROFILE)' --seed '$(SEED)'
+
+torture-bites: $(STAMP)
+	@exec $(BIN)/python -m tests.torture.bites --bugs "$(BUGS)" --seed '$(SEED)'
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

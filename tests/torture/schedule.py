@@ -37,6 +37,9 @@ class Profile:
 
 _SMOKE = {"kill": 1, "lose_commit": 1}
 
+BITES = Profile("bites", 16, 4, {}, (0.0, 0.0), 80.0, 500, 120.0)
+"""Of ``make torture-bites``: each bug brings its own faults."""
+
 PROFILES = {
     "smoke": Profile("smoke", 8, 4, _SMOKE, (0.5, 1.0), 40.0, 500, 120.0),
     "short": Profile(
