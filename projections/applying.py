@@ -136,10 +136,14 @@ class Outlet:
             work[partition] = Portion(run.upto, portion.facts + fresh if portion else fresh)
         return self._guarded_apply(work)
 
-    def refill(self, page: Sequence[Recorded], *, complete: bool) -> int:
-        """Apply a page of the journal to what is behind. ``complete``: the journal had no more when it was read."""
+    def refill(self, page: Sequence[Recorded], *, after: int, complete: bool) -> int:
+        """Apply a page of the journal, of what lies ``after`` a position, to what is behind and lacks nothing before.
+
+        ``complete``: the journal had no more when it was read.
+        """
         now = self._monotonic()
-        due = {p: self._seen[p] for p, at in self._behind.items() if at <= now}
+        # The back-off of one that lacks more may have ended while the page was read: its turn is the next.
+        due = {p: self._seen[p] for p, at in self._behind.items() if at <= now and self._seen[p] >= after}
         reach = page[-1].position if page else 0
         work = {p: Portion(max(seen, reach)) for p, seen in due.items()}
         for recorded in page:

@@ -171,7 +171,7 @@ class Follower:
                 page = self._reader.read(after=first, limit=PAGE_FACTS_MAX)
                 complete = len(page) < PAGE_FACTS_MAX
                 self._head = max(self._head, page[-1].position if page else first)
-            refills.append(partial(outlet.refill, page, complete=complete))
+            refills.append(partial(outlet.refill, page, after=first, complete=complete))
         self._at_once(refills)
 
     def _at_once(self, work: Sequence[Callable[[], object]]) -> None:

@@ -123,7 +123,7 @@ class FrontDesk:
         """Record, and apply all that is recorded to the sink, as a follower does that has just started."""
         self.record()
         outlet = follower(self.url, sink)
-        outlet.refill(self.recorded, complete=True)
+        outlet.refill(self.recorded, after=0, complete=True)
         assert not outlet.is_behind()
         outlet.close()
 

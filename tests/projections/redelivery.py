@@ -72,7 +72,7 @@ def follower(url: str, sink: Sink) -> Outlet:
     outlet = Outlet(sink, lambda: psycopg.connect(url, options="-c timezone=America/Sao_Paulo"), PARTITIONS)
     outlet.assign(frozenset(range(PARTITIONS)))
     assert outlet.ready()
-    outlet.refill((), complete=True)
+    outlet.refill((), after=0, complete=True)
     assert not outlet.is_behind()
     return outlet
 

@@ -57,7 +57,7 @@ def test_facts_that_arrive_twice_rewound_or_to_a_new_follower_are_told_once(
 
     for _ in range(2):
         outlet = follower(postgres_url, Deliveries())
-        outlet.refill((), complete=True)
+        outlet.refill((), after=0, complete=True)
         for arriving in (deliveries[:-1], deliveries, deliveries[-3:], deliveries):
             outlet.deliver(runs(arriving))
         outlet.close()  # killed

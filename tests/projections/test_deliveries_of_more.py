@@ -106,7 +106,7 @@ def test_a_series_is_told_once_however_often_its_facts_arrive(
     deliveries = fed(front.record())
     for _ in range(2):
         outlet = follower(postgres_url, Deliveries())
-        outlet.refill((), complete=True)
+        outlet.refill((), after=0, complete=True)
         for arriving in (deliveries[:-1], deliveries, deliveries[-3:], deliveries):
             outlet.deliver(runs(arriving))
         outlet.close()  # killed

@@ -87,6 +87,40 @@ def test_a_fact_that_cannot_be_applied_halts_its_partition_of_its_sink_and_nothi
     scene.ensure_exactly_once()
 
 
+def test_a_partition_whose_back_off_ends_while_a_later_page_is_read_is_not_carried_past_what_it_lacks(
+    scene: Scene,
+) -> None:
+    diary = Diary()
+
+    def poison(batch: Sequence[Recorded], _cursor: Cursor[Any]) -> None:
+        if any(fact.position == 1 for fact in batch):
+            raise ValueError("not this one")
+
+    diary.before = poison
+    follower = scene.follower(diary)
+    scene.turn(follower)
+    scene.happen(1, 0)
+    scene.turn(follower)  # given: partition 1 waits at 0, partition 0 has come to 2
+
+    class SlowReader:
+        """The clock goes on while it reads."""
+
+        head, organizations = scene.journal.head, scene.journal.organizations
+
+        def read(self, *, after: int, limit: int, upto: int | None = None) -> Sequence[Recorded]:
+            page = scene.journal.read(after=after, limit=limit, upto=upto)
+            scene.wait(60.0)
+            return page
+
+    scene.happen(0, 0, 1)
+    del scene.broker.logs[0][-2]
+    diary.before = lambda _batch, _cursor: None
+    follower._reader = SlowReader()  # type: ignore[assignment]
+    scene.turn(follower)  # when: partition 0 has a gap, and is read from 2 on
+    scene.turn(follower)
+    scene.ensure_exactly_once()  # then
+
+
 def test_of_two_followers_on_one_partition_the_slower_finds_its_work_done(scene: Scene) -> None:
     diary = Diary()
     zombie, heir = scene.follower(diary), scene.follower(Diary())

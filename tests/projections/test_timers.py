@@ -114,7 +114,7 @@ def test_facts_that_arrive_twice_or_rewound_set_each_timer_once_and_bring_none_b
 
     for _ in range(2):
         outlet = follower(front.url, Timers())
-        outlet.refill((), complete=True)
+        outlet.refill((), after=0, complete=True)
         for arriving in (deliveries[:-2], deliveries, deliveries[-4:], deliveries):
             outlet.deliver(runs(arriving))
         outlet.close()  # killed

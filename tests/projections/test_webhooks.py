@@ -87,7 +87,7 @@ def test_facts_that_arrive_twice_or_rewound_are_delivered_once(
 
     for _ in range(2):
         outlet = follower(postgres_url, Webhooks())
-        outlet.refill((), complete=True)
+        outlet.refill((), after=0, complete=True)
         for part in (arriving[:-1], arriving, arriving[-3:], arriving):
             outlet.deliver(runs(part))
         outlet.close()
