@@ -13,7 +13,8 @@ API, PROJECT, RELAY, NOTIFY = "serve", "project", "relay", "notify"
 class Bug:
     """``plant`` changes the code of a process of one of these ``verbs``; ``alter`` the journal's own function, by text.
 
-    ``faults``: what and whom, as the schedule names them. ``seconds``: how long clients are at work.
+    ``faults``: what and whom, as the schedule names them. ``seconds``: how long clients are at work. ``halts``: it is
+    found by this, that the stack does not come to rest; of any other that would only say that its planting is broken.
     """
 
     wrong: str
@@ -22,6 +23,7 @@ class Bug:
     alter: Sequence[tuple[str, str]] = ()
     faults: Sequence[tuple[str, str]] = ()
     seconds: float = 8.0
+    halts: bool = False
 
 
 def replaced(where: Any, name: str, wrong: Any) -> None:
@@ -35,7 +37,7 @@ def altered(connection: Connection[Any], changes: Sequence[tuple[str, str]]) -> 
     row = connection.execute("SELECT pg_get_functiondef('journal_append'::regproc)").fetchone()
     text = str(row[0]) if row else ""
     for right, wrong in changes:
-        if right not in text:
-            raise LookupError(f"the append has no {right!r}")
+        if text.count(right) != 1:
+            raise LookupError(f"the append has {right!r} {text.count(right)} times")
         text = text.replace(right, wrong)
     connection.execute(text.encode())

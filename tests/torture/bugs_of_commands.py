@@ -182,7 +182,7 @@ OF_COMMANDS = {
     "a key is anybody's": Bug("another body under a key gets the first's answer", [API], _whoever_asks),
     "a replay tells another position": Bug("asked again, the position is the next", [API], _another_position),
     "stale is done": Bug("a decision that came too late counts as appended", [API], _stale_is_done, seconds=15.0),
-    "any version will do": Bug("If-Match is not looked at", [API], _any_version),
+    "any version will do": Bug("If-Match is not looked at", [API], _any_version, seconds=25.0),
     "the old place is kept": Bug("a visit that is moved keeps its old place too", [API], _never_left),
     "nothing is given back": Bug("a visit that is cancelled keeps its place", [API, "timekeeper"], _never_given_back),
     "naive local time": Bug("the offset of a start is dropped", [API], _as_the_wall_shows),

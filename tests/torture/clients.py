@@ -27,7 +27,17 @@ from tests.torture.world import Place, World
 
 GIVES_UP_AFTER_S = 60.0
 """A call whose fate is still unknown then stays so."""
-MOVES = {"book": 42, "hold": 12, "confirm": 10, "reschedule": 10, "cancel": 18, "read": 10, "slots": 8, "misuse": 2}
+MOVES = {
+    "book": 42,
+    "hold": 12,
+    "confirm": 10,
+    "reschedule": 10,
+    "cancel": 18,
+    "read": 10,
+    "slots": 8,
+    "misuse": 2,
+    "next_door": 8,
+}
 KNOWN_MAX = 400
 
 
@@ -47,6 +57,7 @@ class Crowd:
     world: World
     urls: Sequence[str]
     sign_in: SignIn
+    next_door: Sequence[SignIn]
     tired: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     visits: list[Known] = field(default_factory=list)
@@ -116,6 +127,19 @@ class Client:
         if first and first.status == 201:
             other = {**wanted, "start": self._start(700)}
             await self._command("misuse", "/v1/appointments", other, key=key)
+
+    async def _next_door(self) -> None:
+        """Something happens in another organization; what became of it nobody asks."""
+        line, sign_in = self._lines[self._at % len(self._lines)], self._random.choice(self._crowd.next_door)
+        headers = {"Idempotency-Key": self._new_key()}
+        try:
+            token = await sign_in.token(line.url)
+            answer = await line.ask("POST", "/v1/customers", token=token, body={"display_name": "N"}, headers=headers)
+        except Unknown:
+            self._at += 1
+        else:
+            if answer.status == 401:
+                sign_in.forget()
 
     # How
 
@@ -235,7 +259,7 @@ def _outcome(answer: Answer | None) -> str:
 async def _main(arguments: Sequence[str]) -> None:
     world_path, directory, seed, clients, subscribers, per_second, *urls = arguments
     world = World.load(Path(world_path))
-    crowd = Crowd(world, urls, SignIn(world.email))
+    crowd = Crowd(world, urls, SignIn(world.email), [SignIn(email) for email in world.neighbours])
     loop = asyncio.get_running_loop()
     for stopping in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stopping, crowd.stop.set)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infra.program import Program, kill
-from tests.torture.evidence import QUIET_WITHIN_S, TOLD_UP_TO, await_quiet
+from tests.torture.evidence import TOLD_UP_TO, NeverQuiet, await_quiet
 from tests.torture.schedule import Profile
 from tests.torture.stack import TortureStack
 
@@ -16,9 +16,7 @@ CLIENTS_STOP_WITHIN_S = 90.0
 
 
 @contextmanager
-def crowd(
-    stack: TortureStack, directory: Path, seed: int, profile: Profile, *, quiet_within_s: float = QUIET_WITHIN_S
-) -> Iterator[None]:
+def crowd(stack: TortureStack, directory: Path, seed: int, profile: Profile) -> Iterator[None]:
     """The clients, at work; in the end each finishes what it is about."""
     arguments = [str(directory / "world.json"), str(directory), str(seed), str(profile.clients)]
     arguments += [str(profile.subscribers), str(profile.operations_per_s), *stack.urls]
@@ -30,9 +28,10 @@ def crowd(
             process.send_signal(signal.SIGUSR1)
             deadline = time.monotonic() + CLIENTS_STOP_WITHIN_S
             while not (directory / "clients-are-done").exists():
-                assert time.monotonic() < deadline, "clients that never learn what became of their commands"
+                if time.monotonic() > deadline:
+                    raise NeverQuiet("clients that never learn what became of their commands")
                 time.sleep(0.1)
-            await_quiet(stack, within_s=quiet_within_s)
+            await_quiet(stack)
             with stack.connect() as connection:
                 (directory / TOLD_UP_TO).write_text(str(stack.head(connection)))
             time.sleep(2.0)  # subscribers are told of the last changes, too

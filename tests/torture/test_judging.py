@@ -22,7 +22,9 @@ AT = datetime(2027, 2, 1, tzinfo=UTC)
 SOON, LATER = AT + timedelta(minutes=1), AT + timedelta(minutes=10)
 TOPIC = f"resource:{ROOM}:calendar"
 PARTITIONS = 4
-WORLD = World(ORG, "", [Place(SERVICE, [ROOM], 1, 2)], [CUSTOMER, ADDRESSED], [ADDRESSED], "2027-03-01T09:00:00+00:00")
+WORLD = World(
+    ORG, "", [Place(SERVICE, [ROOM], 1, 2)], [CUSTOMER, ADDRESSED], [ADDRESSED], "2027-03-01T09:00:00+00:00", []
+)
 
 
 class Journal:

@@ -15,6 +15,7 @@ SLOTS_PER_ROOM = 50
 """Of each single room; with six of them, the 300 single slots of the promise."""
 GROUP_SLOTS, GROUP_CAPACITY = 100, 5
 POOL_SLOTS = 24
+NEIGHBOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class World:
     reached: list[str]
     """Customers with an address."""
     first_start: str
+    neighbours: list[str]
+    """Who signs in at other organizations, on other partitions of the topic, of which nothing else is known."""
 
     def start_of(self, slot: int) -> str:
         first = datetime.fromisoformat(self.first_start)
@@ -59,10 +62,8 @@ class World:
 
 def made(url: str) -> World:
     """Set it up through the HTTP API."""
-    email = f"owner-{uuid4().hex[:8]}@torture.example"
-    owner = {"email": email, "password": PASSWORD, "display_name": "Otto Owner"}
-    body = {"name": "The rack", "time_zone": "UTC", "owner": owner}
-    organization_id = Client(url).post("/v1/organizations", body, key=str(uuid4()))["id"]
+    organization_id, email = _opened(url, "The rack")
+    neighbours = [_opened(url, f"Neighbour {number}")[1] for number in range(NEIGHBOURS)]
     desk = Client(url).signed_in(email, PASSWORD)
 
     def new(path: str, **fields: object) -> str:
@@ -88,4 +89,12 @@ def made(url: str) -> World:
     ]
     customers = reached + [new("/v1/customers", display_name=f"Customer {n}") for n in range(CUSTOMERS - WITH_EMAIL)]
     first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
-    return World(organization_id, email, places, customers, reached, first.isoformat())
+    return World(organization_id, email, places, customers, reached, first.isoformat(), neighbours)
+
+
+def _opened(url: str, name: str) -> tuple[str, str]:
+    """The id of a new organization, and who signs in there."""
+    email = f"owner-{uuid4().hex[:8]}@torture.example"
+    owner = {"email": email, "password": PASSWORD, "display_name": "Otto Owner"}
+    body = {"name": name, "time_zone": "UTC", "owner": owner}
+    return str(Client(url).post("/v1/organizations", body, key=str(uuid4()))["id"]), email
