@@ -1,6 +1,7 @@
 """The audit finds nothing in what the domain decides, and finds every lie that is planted."""
 
 import ast
+import json
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -23,6 +24,7 @@ from application.visits import (
 )
 from infra import verification
 from infra.findings import DOUBLE_BOOKING, FOREIGN, MISMATCH
+from infra.processes.verify import told_as_json
 from infra.verification import sweep, verify
 from tests.desk import HOUR, MINUTE, NINE
 from tests.infra.histories import CLAIMED, Clinic, altered, data_of, last, only
@@ -47,6 +49,17 @@ def test_nothing_is_found_in_a_day_of_real_decisions() -> None:
     assert findings.clean, findings.faults  # then
     assert (findings.facts, findings.resources, findings.appointments) == (len(clinic.rows), 1, 5)
     assert findings.claims == sum(row[3] == CLAIMED for row in clinic.rows)
+
+
+def test_what_is_found_is_told_as_json_too() -> None:
+    clinic = Clinic()
+    clinic.desk.booked(clinic.service)
+    planted = clinic.claim_again(last(clinic.rows, CLAIMED))
+    findings = sweep(clinic.rows)
+    told = json.loads(told_as_json(findings, 0.5))
+    assert not told["clean"]
+    assert told["counts"] == {DOUBLE_BOOKING: 1}
+    assert told["faults"][0]["position"] == planted
 
 
 def test_a_visit_across_midnight_on_two_pages_is_one_claim() -> None:
