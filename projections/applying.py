@@ -137,10 +137,7 @@ class Outlet:
         return self._guarded_apply(work)
 
     def refill(self, page: Sequence[Recorded], *, after: int, complete: bool) -> int:
-        """Apply a page of the journal, of what lies ``after`` a position, to what is behind and lacks nothing before.
-
-        ``complete``: the journal had no more when it was read.
-        """
+        """Apply a page of what the journal has ``after`` a position. ``complete``: it had no more when it was read."""
         now = self._monotonic()
         # The back-off of one that lacks more may have ended while the page was read: its turn is the next.
         due = {p: self._seen[p] for p, at in self._behind.items() if at <= now and self._seen[p] >= after}
