@@ -47,10 +47,10 @@ PROFILES = {
         16,
         6,
         {
-            "kill": 12,
+            "kill": 8,
             "pause": 2,
-            "lose_commit": 6,
-            "lose_provider_answer": 4,
+            "lose_commit": 5,
+            "lose_provider_answer": 3,
             "cut_database": 2,
             "stop_postgres": 2,
             "wipe_broker": 1,
