@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -12,11 +11,11 @@ import projections.availability
 import projections.following
 from adapters import proof_tree
 from adapters.kafka_feed import KafkaFeed
+from adapters.sendgrid_email import SendGridEmail
 from application.dispatching import Dispatcher
 from application.feed import Delivery
 from application.journal import Recorded
-from application.ledger import Doubt
-from application.providers import Message
+from application.providers import Accepted, Message, Refused, Unclear
 from application.relaying import Relay
 from domain.appointment import AppointmentCancelled, AppointmentRescheduled, evolve
 from domain.merkle import leaf_hash
@@ -28,7 +27,7 @@ from tests.torture.bugs import NOTIFY, PROJECT, RELAY, Bug, replaced
 
 _RESUME, _PUBLISH, _MOVED, _POLL = Relay.resume, Relay._publish, Outlet._moved, KafkaFeed.poll
 _SEND, _EVOLVE, _CLAIMED = Dispatcher._send, evolve, projections.availability._claimed
-_LEAF = leaf_hash
+_LEAF, _SENDGRID = leaf_hash, SendGridEmail.send
 
 
 def _often(one_in: int) -> Callable[[], bool]:
@@ -96,24 +95,6 @@ def _checkpoint_first() -> None:
     replaced(Outlet, "_commit", commit)
 
 
-def _rows_first() -> None:
-    """And now and then the process dies in between."""
-    due = _often(12)
-
-    def commit(outlet: Outlet, work: Work) -> None:
-        assert outlet._connection
-        ours = [one for portion in work.values() for one in portion.facts if one.fact.TOPIC not in outlet._others]
-        with outlet._connection.transaction(), outlet._connection.cursor() as cursor:
-            outlet._sink.project(sorted(ours, key=lambda one: one.position), cursor)
-        if due():
-            os._exit(1)
-        with outlet._connection.transaction(), outlet._connection.cursor() as cursor:
-            fresh, positions = outlet._moved(cursor, work)
-        outlet._note(positions, len(fresh), fresh)
-
-    replaced(Outlet, "_commit", commit)
-
-
 def _a_move_is_missed() -> None:
     def evolve(before: Any, fact: Any) -> Any:
         return before if isinstance(fact, AppointmentRescheduled) else _EVOLVE(before, fact)
@@ -129,10 +110,11 @@ def _a_release_is_missed() -> None:
 
 
 def _sent_again() -> None:
-    def look_into(dispatcher: Dispatcher, doubt: Doubt, _person: Any) -> None:
-        dispatcher.ledger.again(doubt.delivery, "not_taken", timedelta())
+    def send(sender: SendGridEmail, message: Message) -> Accepted | Refused | Unclear:
+        told = _SENDGRID(sender, message)
+        return _SENDGRID(sender, message) if isinstance(told, Unclear) else told
 
-    replaced(Dispatcher, "_look_into", look_into)
+    replaced(SendGridEmail, "send", send)
 
 
 def _noted_before_it_is_sent() -> None:
@@ -180,8 +162,6 @@ def _a_leaf_without_its_state() -> None:
     )
 
 
-KILLED_OFTEN = [("kill", PROJECT), ("kill", PROJECT)]
-
 OF_FOLLOWERS = {
     "the relay begins at the head": Bug(
         "what came while no relay led is not published", [RELAY], _from_the_head, faults=[("kill", RELAY)]
@@ -191,11 +171,10 @@ OF_FOLLOWERS = {
     "the topic out of order": Bug("a batch is published from its end", [RELAY], _the_other_way_round),
     "a gap is not noticed": Bug("the previous position is not looked at", [PROJECT], _gap_unnoticed, seconds=12.0),
     "the checkpoint first": Bug("the position is moved before rows are written", [PROJECT], _checkpoint_first),
-    "the checkpoint apart": Bug("rows are written in a transaction of their own", [PROJECT], _rows_first),
     "moves are not projected": Bug("a calendar keeps what was moved", [PROJECT], _a_move_is_missed),
     "releases are not projected": Bug("slots stay taken that are free", [PROJECT], _a_release_is_missed),
     "in doubt, so again": Bug(
-        "a message in doubt is sent again without asking",
+        "a message whose answer is lost is sent again at once",
         [NOTIFY],
         _sent_again,
         faults=[("lose_provider_answer", ""), ("lose_provider_answer", "")],
