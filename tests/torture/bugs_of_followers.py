@@ -172,7 +172,7 @@ OF_FOLLOWERS = {
     "the checkpoint first": Bug("the position is moved before rows are written", [PROJECT], _checkpoint_first),
     "moves are not projected": Bug("a calendar keeps what was moved", [PROJECT], _a_move_is_missed),
     "releases are not projected": Bug("slots stay taken that are free", [PROJECT], _a_release_is_missed),
-    "in doubt, so again": Bug(
+    "in doubt and sent again": Bug(
         "a message whose answer is lost is sent again at once",
         [NOTIFY],
         _sent_again,

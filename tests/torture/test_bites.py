@@ -14,6 +14,7 @@ PLANT_ALL = "from tests.torture.planted import BUGS\nfor bug in BUGS.values():\n
 def test_there_are_as_many_bugs_as_are_promised() -> None:
     assert len(BUGS) >= 30
     assert len({bug.wrong for bug in BUGS.values()}) == len(BUGS)
+    assert not any("," in name for name in BUGS)  # several are asked for with commas between them
 
 
 def test_every_bug_finds_what_it_is_to_replace() -> None:
