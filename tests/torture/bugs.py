@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from psycopg import Connection
@@ -24,6 +25,12 @@ class Bug:
     faults: Sequence[tuple[str, str]] = ()
     seconds: float = 8.0
     halts: bool = False
+
+
+def often(one_in: int) -> Callable[[], bool]:
+    """True each time that it has been called so often."""
+    calls = count(1)
+    return lambda: next(calls) % one_in == 0
 
 
 def replaced(where: Any, name: str, wrong: Any) -> None:

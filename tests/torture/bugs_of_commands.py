@@ -1,10 +1,10 @@
 """Bugs in what decides, appends, answers and reads: in the API processes, and in the journal's append."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 import msgspec
@@ -25,12 +25,13 @@ from application.writer import Answer, Writer
 from domain.resource_day import Claim, ResourceDay
 from projections.changes import Change
 from projections.timers import DueTimers
-from tests.torture.bugs import API, PROJECT, Bug, replaced
+from tests.torture.bugs import API, PROJECT, Bug, often, replaced
 
 _PEAK, _REPLAY, _APPEND = ResourceDay.peak_quantity, Writer._replay, PostgresJournal._append
 _HISTORY = Session._tell_history
 _HAND_OVER, _PUT, _TAKE = Broadcaster._hand_over, RedisMaskSink.put, DueTimers.take
 _BLOCK = adapters.redis_masks._block
+_RECEIPT = "INSERT INTO receipts (command_id, fingerprint, answer, position) VALUES (%s, %s, %s, %s)"
 
 
 def _one_too_many() -> None:
@@ -78,6 +79,26 @@ def _stale_is_done() -> None:
     replaced(PostgresJournal, "_append", append)
 
 
+def _receipt_apart() -> None:
+    """And now and then the process dies in between."""
+    due = often(40)
+
+    async def append(journal: PostgresJournal, connection: Any, entries: Any) -> Appending:
+        found = await _APPEND(journal, connection, entries)
+        receipts = [
+            (entry.command_id, entry.fingerprint, entry.answer, outcome.position)
+            for entry, outcome in zip(entries, found.outcomes, strict=True)
+            if isinstance(outcome, Appended) and entry.answer is not None
+        ]
+        if receipts and due():
+            os._exit(1)
+        async with connection.cursor() as cursor:
+            await cursor.executemany(_RECEIPT, receipts)
+        return found
+
+    replaced(PostgresJournal, "_append", append)
+
+
 def _any_version() -> None:
     replaced(View, "ensure_version", lambda *_: None)
 
@@ -106,10 +127,10 @@ def _no_fence() -> None:
 
 def _any_mask() -> None:
     """And now and then Redis does not hear of a change, which versions are there to survive."""
-    heard = count()
+    is_lost = often(2)
 
     def put(sink: RedisMaskSink, blocks: Any) -> None:
-        if next(heard) % 2:
+        if not is_lost():
             _PUT(sink, blocks)
 
     def block(value: Any) -> Block | None:
@@ -135,10 +156,10 @@ def _resumes_at_the_end() -> None:
 
 
 def _every_tenth_is_lost() -> None:
-    changes = count(1)
+    due = often(10)
 
     def hand_over(caster: Broadcaster, change: Change, *, read_after: int) -> None:
-        if next(changes) % 10 == 0:
+        if due():
             readers: set[Subscription] = caster._followed.get(change.topic, set())
             for reader in readers:
                 reader.cursor = max(reader.cursor, change.position)
@@ -160,6 +181,13 @@ OF_COMMANDS = {
         seconds=15.0,
     ),
     "no receipts": Bug("a command leaves no receipt", alter=[("WHERE c.answer IS NOT NULL AND", "WHERE false AND")]),
+    "a receipt of its own": Bug(
+        "receipts are written in a transaction after that of the facts",
+        [API],
+        _receipt_apart,
+        alter=[("WHERE c.answer IS NOT NULL AND", "WHERE false AND")],
+        seconds=20.0,
+    ),
     "a position too many": Bug(
         "the receipt's position and the answer's are not the fact's",
         alter=[("coalesce(positions[u.upto], head)", "coalesce(positions[u.upto], head) + 1")],

@@ -1,9 +1,8 @@
 """Bugs in what carries facts and follows them: relay, projectors, notifier, the process that signs."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import application.news
@@ -23,17 +22,11 @@ from domain.resource_day import ClaimReleased
 from projections import calendar_batch
 from projections.applying import Outlet, Work
 from projections.arriving import runs
-from tests.torture.bugs import NOTIFY, PROJECT, RELAY, Bug, replaced
+from tests.torture.bugs import NOTIFY, PROJECT, RELAY, Bug, often, replaced
 
 _RESUME, _PUBLISH, _MOVED, _POLL = Relay.resume, Relay._publish, Outlet._moved, KafkaFeed.poll
 _SEND, _EVOLVE, _CLAIMED = Dispatcher._send, evolve, projections.availability._claimed
 _LEAF, _SENDGRID = leaf_hash, SendGridEmail.send
-
-
-def _often(one_in: int) -> Callable[[], bool]:
-    """True each time that it has been called so often."""
-    calls = count(1)
-    return lambda: next(calls) % one_in == 0
 
 
 def _from_the_head() -> None:
@@ -45,7 +38,7 @@ def _from_the_head() -> None:
 
 
 def _all_but_one() -> None:
-    due = _often(10)
+    due = often(10)
 
     def publish(relay: Relay, deliveries: list[Delivery]) -> None:
         _PUBLISH(relay, deliveries[:-1] if len(deliveries) > 1 and due() else deliveries)
@@ -69,7 +62,7 @@ def _the_other_way_round() -> None:
 
 def _gap_unnoticed() -> None:
     """And now and then a message is lost on its way, which the check is there to survive."""
-    due = _often(15)
+    due = often(15)
 
     def poll(feed: KafkaFeed, timeout_s: float) -> Sequence[Delivery]:
         return [one for one in _POLL(feed, timeout_s) if not due()]
@@ -80,7 +73,7 @@ def _gap_unnoticed() -> None:
 
 def _checkpoint_first() -> None:
     """And now and then the process dies in between."""
-    due = _often(12)
+    due = often(12)
 
     def commit(outlet: Outlet, work: Work) -> None:
         assert outlet._connection
@@ -119,7 +112,7 @@ def _sent_again() -> None:
 
 def _noted_before_it_is_sent() -> None:
     """And now and then it comes to nothing in between, as in a crash."""
-    due = _often(4)
+    due = often(4)
 
     def send(dispatcher: Dispatcher, delivery: Any, message: Message) -> None:
         dispatcher.ledger.sent(delivery, "none yet")
@@ -131,7 +124,7 @@ def _noted_before_it_is_sent() -> None:
 
 def _sent_before_it_is_noted() -> None:
     """And now and then the process dies in between."""
-    due = _often(4)
+    due = often(4)
 
     def dispatch(dispatcher: Dispatcher) -> bool:
         with dispatcher.ledger.take(8) as taken:
