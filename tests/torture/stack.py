@@ -16,12 +16,16 @@ from types import MappingProxyType
 from typing import Any
 
 import psycopg
+from confluent_kafka import KafkaException
 from psycopg.conninfo import conninfo_to_dict
 
+from adapters.kafka_tail import KafkaTail
+from application.feed import TopicUnavailable
 from infra import development
 from infra.embedded import EmbeddedStack, ServerFailed
 from infra.migrations import migrate
 from infra.program import free_port, listens
+from infra.settings import Settings
 from infra.whole_stack import PROCESSES_OF_OURS, answers
 from tests.running import RunningStack
 from tests.torture.proxy import COMMIT, POST, Cutter, Proxy, tcp, unix
@@ -29,6 +33,7 @@ from tests.torture.proxy import COMMIT, POST, Cutter, Proxy, tcp, unix
 APIS = 2
 FOLLOWERS = tuple(verb for verb in PROCESSES_OF_OURS if verb != "serve")
 BALLAST = "ballast"
+TOPIC_WITHIN_S = 15.0
 
 
 class TortureStack:
@@ -116,6 +121,19 @@ class TortureStack:
         """The journal's last position."""
         found = connection.execute("SELECT max(notification_id) FROM stored_events").fetchone()
         return int(found[0] or 0) if found else 0
+
+    def shows_its_topic(self) -> bool:
+        """The embedded broker may never show the end of a topic whose first messages it has answered with an error."""
+        defaults = Settings.model_fields
+        deadline = time.monotonic() + TOPIC_WITHIN_S
+        while time.monotonic() < deadline:
+            tail = KafkaTail(
+                self.servers.kafka_bootstrap, defaults["kafka_topic"].default, defaults["kafka_partitions"].default
+            )
+            with suppress(KafkaException, TopicUnavailable):
+                return bool(tail.last_messages())
+            time.sleep(0.5)
+        return False
 
     # The disk
 
