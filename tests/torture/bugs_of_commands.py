@@ -1,6 +1,5 @@
 """Bugs in what decides, appends, answers and reads: in the API processes, and in the journal's append."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -31,7 +30,6 @@ _PEAK, _REPLAY, _APPEND = ResourceDay.peak_quantity, Writer._replay, PostgresJou
 _HISTORY = Session._tell_history
 _HAND_OVER, _PUT, _TAKE = Broadcaster._hand_over, RedisMaskSink.put, DueTimers.take
 _BLOCK = adapters.redis_masks._block
-_RECEIPT = "INSERT INTO receipts (command_id, fingerprint, answer, position) VALUES (%s, %s, %s, %s)"
 
 
 def _one_too_many() -> None:
@@ -75,26 +73,6 @@ def _stale_is_done() -> None:
         last = max((one.position for one in found.outcomes if isinstance(one, Appended)), default=1)
         outcomes = [Appended(last) if isinstance(one, StaleDecision) else one for one in found.outcomes]
         return Appending(outcomes, found.news)
-
-    replaced(PostgresJournal, "_append", append)
-
-
-def _receipt_apart() -> None:
-    """And now and then the process dies in between."""
-    due = often(40)
-
-    async def append(journal: PostgresJournal, connection: Any, entries: Any) -> Appending:
-        found = await _APPEND(journal, connection, entries)
-        receipts = [
-            (entry.command_id, entry.fingerprint, entry.answer, outcome.position)
-            for entry, outcome in zip(entries, found.outcomes, strict=True)
-            if isinstance(outcome, Appended) and entry.answer is not None
-        ]
-        if receipts and due():
-            os._exit(1)
-        async with connection.cursor() as cursor:
-            await cursor.executemany(_RECEIPT, receipts)
-        return found
 
     replaced(PostgresJournal, "_append", append)
 
@@ -181,13 +159,6 @@ OF_COMMANDS = {
         seconds=15.0,
     ),
     "no receipts": Bug("a command leaves no receipt", alter=[("WHERE c.answer IS NOT NULL AND", "WHERE false AND")]),
-    "a receipt of its own": Bug(
-        "receipts are written in a transaction after that of the facts",
-        [API],
-        _receipt_apart,
-        alter=[("WHERE c.answer IS NOT NULL AND", "WHERE false AND")],
-        seconds=20.0,
-    ),
     "a position too many": Bug(
         "the receipt's position and the answer's are not the fact's",
         alter=[("coalesce(positions[u.upto], head)", "coalesce(positions[u.upto], head) + 1")],
