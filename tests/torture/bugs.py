@@ -14,8 +14,7 @@ API, PROJECT, RELAY, NOTIFY = "serve", "project", "relay", "notify"
 class Bug:
     """``plant`` changes the code of a process of one of these ``verbs``; ``alter`` the journal's own function, by text.
 
-    ``faults``: what and whom, as the schedule names them. ``seconds``: how long clients are at work. ``halts``: it is
-    found by this, that the stack does not come to rest; of any other that would only say that its planting is broken.
+    ``faults``: what and whom, as the schedule names them. ``seconds``: how long clients are at work.
     """
 
     wrong: str
@@ -24,7 +23,6 @@ class Bug:
     alter: Sequence[tuple[str, str]] = ()
     faults: Sequence[tuple[str, str]] = ()
     seconds: float = 8.0
-    halts: bool = False
 
 
 def often(one_in: int) -> Callable[[], bool]:
