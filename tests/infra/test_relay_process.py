@@ -202,8 +202,8 @@ def test_after_the_broker_has_forgotten_everything_facts_arrive_over_it_again(
     line.follower()
     line.append(500)
     eventually(lambda: line.applied() == 500)
-    # As it looks, the embedded broker (Tansu 0.6) may answer what is published first with an unknown error, and not show
-    # the end of that partition again (not in 40 s). Facts are followed in the journal until it is started once more.
+    # As it looks, the embedded broker (Tansu 0.6) may answer what is published first with an unknown error, and not
+    # show the end of that partition again (not in 40 s). Facts are followed in the journal until it is started anew.
     assert any(_come_over_a_broker_that_was_wiped(line, servers) for _ in range(BROKERS_MAX))
     eventually(lambda: line.applied() == line.head())
 
